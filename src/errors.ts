@@ -1,0 +1,204 @@
+/**
+ * Every error a user can meet: its code, who has to act (`kind`), what it means and what to do.
+ * `docs/errors.md` is generated from this registry. Codes are never renamed or reused.
+ */
+
+/** Who acts. It decides retry, log level and exit code; see `exitCodeOf`. */
+export type ErrorKind = 'usage' | 'transient' | 'operator' | 'bug';
+
+interface ErrorEntry {
+  readonly kind: ErrorKind;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+export const errorRegistry = {
+  CDC_USAGE: {
+    kind: 'usage',
+    meaning: 'The command line was not understood.',
+    remedy: 'Run the command with --help.',
+  },
+  CDC_CONFIG_INVALID: {
+    kind: 'usage',
+    meaning: 'The project file has problems; all of them are listed with file, line and column.',
+    remedy: 'Correct the lines named and run `cdc check`.',
+  },
+  CDC_PREFLIGHT_FAILED: {
+    kind: 'operator',
+    meaning: 'The source server or the project is not ready to be captured.',
+    remedy: 'Run the statements that `cdc check` prints for each problem, then try again.',
+  },
+  CDC_PROJECT_NOT_FOUND: {
+    kind: 'usage',
+    meaning: 'There is no project file here.',
+    remedy: 'Change into a project folder, pass --config, or run `cdc template new`.',
+  },
+  CDC_PROJECT_LOCKED: {
+    kind: 'operator',
+    meaning: 'Another cdc process works on this project folder.',
+    remedy: 'Stop the process named, or use the commands that only read (status, query, verify).',
+  },
+  CDC_NOT_INITIALIZED: {
+    kind: 'operator',
+    meaning: 'The project has no snapshot yet.',
+    remedy: 'Run `cdc init` first.',
+  },
+  CDC_SOURCE_UNREACHABLE: {
+    kind: 'transient',
+    meaning: 'The source server does not answer.',
+    remedy: 'Check host, port and network; the connection is retried while cdc runs.',
+  },
+  CDC_SOURCE_ACCESS_DENIED: {
+    kind: 'operator',
+    meaning: 'The source server refused the user, the password or a privilege.',
+    remedy: 'Correct source.user and its password, or run the GRANT statement named.',
+  },
+  CDC_SOURCE_CONNECTION_LOST: {
+    kind: 'transient',
+    meaning: 'The connection to the source server broke or went silent.',
+    remedy: 'Nothing: cdc reconnects from its last position.',
+  },
+  CDC_SOURCE_DUPLICATE_SERVER_ID: {
+    kind: 'operator',
+    meaning: 'Another replica uses the same server id, so the source server cut this stream.',
+    remedy: 'Set source.serverId in the project file to a number no other replica uses.',
+  },
+  CDC_BINLOG_POSITION_LOST: {
+    kind: 'operator',
+    meaning: 'The source server no longer has the binlog from the position where cdc stopped.',
+    remedy: 'Run `cdc init --restart` to take a new snapshot, and keep binlogs longer.',
+  },
+  CDC_BINLOG_EVENT_UNSUPPORTED: {
+    kind: 'operator',
+    meaning: 'The binlog holds an event that cannot be turned into rows without guessing.',
+    remedy: 'Mend the server setting named, then run `cdc init --restart`.',
+  },
+  CDC_VALUE_UNREPRESENTABLE: {
+    kind: 'operator',
+    meaning: 'A value of the source does not fit its column type in the warehouse.',
+    remedy:
+      'Choose the text form for that type in the project file (types), then `cdc init --tables <table>`.',
+  },
+  CDC_TYPE_UNSUPPORTED: {
+    kind: 'operator',
+    meaning: 'A column has a type that the capture cannot represent.',
+    remedy: 'Exclude the table in the project file, or change the column.',
+  },
+  CDC_TABLE_NO_PRIMARY_KEY: {
+    kind: 'operator',
+    meaning: 'A table has neither a primary key nor a unique key without NULLs.',
+    remedy: 'Add a primary key, or exclude the table in the project file.',
+  },
+  CDC_TABLE_NOT_FOUND: {
+    kind: 'operator',
+    meaning: 'A table named does not exist on the source or is not captured.',
+    remedy: 'Check source.tables in the project file and the spelling.',
+  },
+  CDC_LOG_FULL: {
+    kind: 'operator',
+    meaning: 'The change log cannot grow: the disk or its limit is full.',
+    remedy:
+      'Free disk space or raise log.maxBytes; nothing acknowledged is lost. Then run cdc again.',
+  },
+  CDC_LOG_CORRUPT: {
+    kind: 'bug',
+    meaning: 'An entry of the change log cannot be read.',
+    remedy: 'Keep the state folder and report it; `cdc init --restart` builds everything anew.',
+  },
+  CDC_ENGINE_UNREACHABLE: {
+    kind: 'transient',
+    meaning: 'The warehouse engine does not answer.',
+    remedy: 'The embedded engine is restarted by itself; check warehouse.url for a server.',
+  },
+  CDC_ENGINE_REJECTED: {
+    kind: 'operator',
+    meaning: 'The warehouse engine refused a statement.',
+    remedy: 'Read the engine’s message; it names the cause.',
+  },
+  CDC_ENGINE_START_FAILED: {
+    kind: 'operator',
+    meaning: 'The embedded engine did not start.',
+    remedy: 'Read the engine log named in the message; `npm install` brings its binary (chdb).',
+  },
+  CDC_PORT_IN_USE: {
+    kind: 'operator',
+    meaning: 'A configured port is taken by another process.',
+    remedy: 'Choose another port in the project file, or 0 for a free one.',
+  },
+  CDC_SCHEMA_INCOMPATIBLE: {
+    kind: 'operator',
+    meaning: 'A schema change of the source cannot be applied to the warehouse table.',
+    remedy: 'Run `cdc init --tables <table>` to load the table anew.',
+  },
+  CDC_LAYERS_INVALID: {
+    kind: 'usage',
+    meaning: 'A layer file is not a model that can be built.',
+    remedy: 'Correct the file at the line and column named, then run `cdc layers plan`.',
+  },
+  CDC_LAYERS_MODEL_FAILED: {
+    kind: 'operator',
+    meaning: 'A model could not be refreshed; it stays at its last good cut.',
+    remedy: 'Read the cause, correct the model file or the source column, then `cdc layers apply`.',
+  },
+  CDC_TEMPLATE_UNKNOWN: {
+    kind: 'usage',
+    meaning: 'There is no such template, or a parameter is wrong.',
+    remedy: 'Run `cdc template list` and `cdc template show <template>`.',
+  },
+  CDC_DEMO_SERVER_MISSING: {
+    kind: 'operator',
+    meaning: 'No MySQL-compatible server could be found or installed for the demo.',
+    remedy: 'Install mariadb-server, or set CDC_DEMO_MYSQL_URL to a server of your own.',
+  },
+  CDC_INTERNAL: {
+    kind: 'bug',
+    meaning: 'Something that must not happen happened.',
+    remedy: 'Report it with the stack trace.',
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorRegistry;
+
+/** Facts that travel with an error; never row values or secrets. */
+export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/**
+ * The only error class of ours. `message` says what failed and why; the remedy comes from the
+ * registry unless `remedy` gives a more exact one (a statement, a command).
+ */
+export class CdcError extends Error {
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind;
+  readonly remedy: string;
+  readonly details: ErrorDetails;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: ErrorDetails; remedy?: string } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'CdcError';
+    this.code = code;
+    this.kind = errorRegistry[code].kind;
+    this.remedy = options.remedy ?? errorRegistry[code].remedy;
+    this.details = options.details ?? {};
+  }
+}
+
+/** Process exit code for an error: 2 usage, 1 transient (limit spent), 3 operator, 70 bug. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof CdcError)) return 70;
+  return { usage: 2, transient: 1, operator: 3, bug: 70 }[error.kind];
+}
+
+/** One finding of a check: expected, so a value and not an exception. */
+export interface Problem {
+  readonly code: ErrorCode;
+  /** `file:line:column` or a server setting or a table; empty when it is about the whole. */
+  readonly where: string;
+  readonly message: string;
+  /** What to do: a statement or a command where one exists. */
+  readonly remedy?: string;
+  readonly severity: 'error' | 'warning';
+}

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+
+export const layersOptions = z.strictObject({
+  folder: z
+    .string()
+    .default('layers')
+    .meta({ description: 'Folder with dwd/, dws/ and ads/, relative to the project file.' }),
+  rebuildShare: z.number().min(0).max(1).default(0.25).meta({
+    description: 'Above this share of affected keys a model is rebuilt and swapped instead.',
+  }),
+});
+
+export type LayersOptions = z.output<typeof layersOptions>;

@@ -1,0 +1,28 @@
+import type { SchemaSection, SweepSection, TruncateSection } from '../change/change-batch.ts';
+import type { TableSchema } from '../change/table-schema.ts';
+
+/**
+ * Takes changes into a store.
+ *
+ * - Every method is idempotent: the loader repeats whatever it cannot prove done, with the same
+ *   token and the same bytes, and rows carry versions, so an older row never wins over a newer one.
+ * - Order: calls for one table come one after another, in log order; different tables in parallel.
+ * - Transient failures are thrown as CdcError of kind `transient` and repeated by the loader.
+ */
+export interface Sink extends AsyncDisposable {
+  /** Creates or evolves the table so that rows of this schema fit. */
+  applySchema(section: SchemaSection): Promise<void>;
+  /** Deletes every row older than the section's version; used by truncate and by the end of a snapshot. */
+  deleteOlder(section: TruncateSection | SweepSection, schema: TableSchema): Promise<void>;
+  /** Writes rows, visible when it resolves. Throws if the store took fewer rows than were sent. */
+  write(load: TableLoad): Promise<void>;
+}
+
+export interface TableLoad {
+  readonly schema: TableSchema;
+  readonly rowCount: number;
+  /** Row bytes, in log order; see change/table-schema.ts. */
+  readonly chunks: readonly Buffer[];
+  /** The same for the same rows on every attempt. */
+  readonly token: string;
+}
