@@ -55,6 +55,9 @@ export interface Source extends AsyncDisposable {
   /** The stream found a table that needs a new snapshot (DDL whose effect on old rows is unknown, a new table). */
   onSnapshotNeeded(listener: (table: TableId) => void): void;
 
+  /** Rows of these tables are skipped, from the next `stream` and `snapshot` on. Replaces the last set. */
+  exclude(tables: ReadonlySet<TableId>): void;
+
   /** Rows to expect, from the server's statistics; for progress only. */
   estimateRows(table: TableId): Promise<number>;
 }

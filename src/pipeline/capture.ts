@@ -1,0 +1,267 @@
+import PQueue from 'p-queue';
+import { comparePositions, type Position } from '../change/position.ts';
+import { parseTablePatterns } from '../change/table-pattern.ts';
+import type { TableId } from '../change/table-id.ts';
+import { CdcError } from '../errors.ts';
+import type { ChangeLog } from '../log/change-log.ts';
+import type { Logger } from '../ops/logger.ts';
+import type { SnapshotProgress, Source, StreamItem } from '../source/source.ts';
+import { supervise } from './supervisor.ts';
+
+/** Names under which the capture keeps its state in the log, in the same commit as the batches. */
+export const streamCheckpoint = 'stream';
+export const snapshotPrefix = 'snapshot/';
+export const stoppedPrefix = 'stopped/';
+
+/** A table whose changes are not taken in any more, and why. `cdc init --tables` begins it anew. */
+export interface StoppedTable {
+  readonly table: TableId;
+  readonly code: string;
+  readonly message: string;
+  readonly at: string;
+}
+
+/** Progress of a snapshot as the log keeps it: what the source needs, and where the table agrees. */
+export interface TableSnapshot extends SnapshotProgress {
+  /** The table agrees with the source once the stream has passed this place. */
+  readonly highWatermark: Position;
+}
+
+export interface CaptureOptions {
+  readonly source: Source;
+  readonly log: ChangeLog;
+  readonly logger: Logger;
+  readonly parallelTables: number;
+  readonly onError: (error: CdcError, table?: TableId) => void;
+}
+
+/**
+ * Source -> log. The stream and the snapshots of tables that have none yet run side by side; each
+ * batch is committed together with the place to go on from, so a crash repeats at most what was
+ * not yet committed.
+ */
+export class Capture {
+  readonly #source: Source;
+  readonly #log: ChangeLog;
+  readonly #logger: Logger;
+  readonly #onError: CaptureOptions['onError'];
+  readonly #queue: PQueue;
+  /** Tables being read now or waiting; aborting the controller ends the read. */
+  readonly #reading = new Map<TableId, { abort: AbortController; ended: Promise<void> }>();
+  #signal: AbortSignal = AbortSignal.abort();
+  #fail: (error: unknown) => void = () => undefined;
+
+  constructor(options: CaptureOptions) {
+    this.#source = options.source;
+    this.#log = options.log;
+    this.#logger = options.logger.child({ component: 'capture' });
+    this.#onError = options.onError;
+    this.#queue = new PQueue({ concurrency: options.parallelTables });
+    this.#source.onSnapshotNeeded((table) => {
+      if (!this.#signal.aborted) this.#enqueue(table);
+    });
+  }
+
+  /** Follows the source until the signal aborts; throws what cannot be retried. */
+  async run(signal: AbortSignal): Promise<void> {
+    const failure = deferred();
+    const stop = new AbortController();
+    this.#signal = AbortSignal.any([signal, stop.signal]);
+    this.#fail = (error) => {
+      failure.reject(error);
+      stop.abort();
+    };
+    this.#excludeStopped();
+    const streaming = this.#stream(this.#signal);
+    for (const table of await this.missingTables()) this.#enqueue(table);
+    try {
+      await Promise.race([streaming, failure.promise]);
+      await this.#queue.onIdle();
+    } finally {
+      stop.abort();
+      await Promise.allSettled([streaming, this.#queue.onIdle()]);
+    }
+  }
+
+  /** Captured tables without a finished snapshot. */
+  async missingTables(): Promise<TableId[]> {
+    const tables = await this.#source.tables();
+    return tables
+      .map((schema) => schema.table)
+      .filter((table) => !this.snapshotOf(table)?.done && !this.#isStopped(table));
+  }
+
+  snapshotOf(table: TableId): TableSnapshot | undefined {
+    return this.#log.checkpoint<TableSnapshot>(snapshotPrefix + table);
+  }
+
+  async #stream(signal: AbortSignal): Promise<void> {
+    await supervise((inner) => this.#streamOnce(inner), {
+      name: 'stream',
+      signal,
+      logger: this.#logger,
+      onError: this.#onError,
+    });
+  }
+
+  async #streamOnce(signal: AbortSignal): Promise<void> {
+    const from = this.#log.checkpoint<Position>(streamCheckpoint);
+    if (from === undefined) throw new CdcError('CDC_NOT_INITIALIZED', 'There is no stream position.');
+    // One append is under way while the next batch is decoded; the log keeps their order.
+    let appending: Promise<unknown> = Promise.resolve();
+    try {
+      for await (const item of this.#source.stream(from, signal)) {
+        const checkpoints = await this.#checkpointsOf(item);
+        await appending;
+        appending = this.#log.append([item.batch], { checkpoints, open: item.open });
+        appending.catch(() => undefined);
+      }
+      await appending;
+    } catch (error) {
+      await appending;
+      if (!(await this.#stopTable(error))) throw error;
+      return this.#streamOnce(signal);
+    }
+  }
+
+  /** What the commit of this item changes beside the position: tables whose snapshot must begin again. */
+  async #checkpointsOf(item: StreamItem): Promise<Record<string, unknown>> {
+    const checkpoints: Record<string, unknown> = item.open
+      ? {}
+      : { [streamCheckpoint]: item.batch.position };
+    for (const section of item.batch.sections) {
+      if (section.kind !== 'schema') continue;
+      const progress = this.snapshotOf(section.table);
+      if (section.existingRows === 'keep' && (progress === undefined || progress.done)) continue;
+      // A chunk read with the old columns may carry a newer watermark than the change: begin again.
+      await this.#cancel(section.table);
+      checkpoints[snapshotPrefix + section.table] = undefined;
+      this.#enqueue(section.table);
+    }
+    return checkpoints;
+  }
+
+  #enqueue(table: TableId): void {
+    if (this.#reading.has(table) || this.#isStopped(table)) return;
+    const abort = new AbortController();
+    const signal = AbortSignal.any([this.#signal, abort.signal]);
+    const ended = this.#queue.add(() => this.#snapshot(table, signal));
+    this.#reading.set(table, { abort, ended });
+    ended
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        if (this.#reading.get(table)?.abort === abort) this.#reading.delete(table);
+      });
+  }
+
+  async #cancel(table: TableId): Promise<void> {
+    const reading = this.#reading.get(table);
+    if (reading === undefined) return;
+    reading.abort.abort();
+    await reading.ended.catch(() => undefined);
+    this.#reading.delete(table);
+  }
+
+  async #snapshot(table: TableId, signal: AbortSignal): Promise<void> {
+    try {
+      await supervise((inner) => this.#snapshotOnce(table, inner), {
+        name: `snapshot ${table}`,
+        signal,
+        logger: this.#logger,
+        onError: this.#onError,
+      });
+    } catch (error) {
+      if (!(await this.#stopTable(error, table))) throw error;
+    }
+  }
+
+  async #snapshotOnce(table: TableId, signal: AbortSignal): Promise<void> {
+    const stored = this.snapshotOf(table);
+    const current = this.#log.schemas().get(table)?.version;
+    const resume = stored !== undefined && stored.schemaVersion === current ? stored : undefined;
+    if (stored?.done) return;
+    for await (const { batch, progress } of this.#source.snapshot(table, resume, signal)) {
+      if (signal.aborted) return;
+      await this.#log.append([batch], {
+        checkpoints: { [snapshotPrefix + table]: { ...progress, highWatermark: batch.position } },
+      });
+      if (progress.done) this.#logger.info({ table, rows: progress.rows }, 'Snapshot of a table finished.');
+    }
+  }
+
+  /** An error that is about one table stops that table, not the others. */
+  async #stopTable(error: unknown, table?: TableId): Promise<boolean> {
+    if (!(error instanceof CdcError) || error.kind !== 'operator') return false;
+    const named = error.details['table'] ?? table;
+    if (typeof named !== 'string' || !isAboutOneTable(error)) return false;
+    const stopped: StoppedTable = {
+      table: named,
+      code: error.code,
+      message: error.message,
+      at: new Date().toISOString(),
+    };
+    await this.#log.append([], { checkpoints: { [stoppedPrefix + named]: stopped } });
+    this.#onError(error, named);
+    this.#logger.error({ table: named, code: error.code, error: error.message }, 'Table stopped.');
+    this.#excludeStopped();
+    return true;
+  }
+
+  #isStopped(table: TableId): boolean {
+    return this.#log.checkpoint(stoppedPrefix + table) !== undefined;
+  }
+
+  #excludeStopped(): void {
+    const stopped = [...this.#log.checkpoints<StoppedTable>(stoppedPrefix).values()];
+    this.#source.exclude(new Set(stopped.map(({ table }) => table)));
+  }
+}
+
+const tableErrors = new Set([
+  'CDC_VALUE_UNREPRESENTABLE',
+  'CDC_TYPE_UNSUPPORTED',
+  'CDC_TABLE_NO_PRIMARY_KEY',
+  'CDC_BINLOG_EVENT_UNSUPPORTED',
+  'CDC_SCHEMA_INCOMPATIBLE',
+]);
+
+function isAboutOneTable(error: CdcError): boolean {
+  return tableErrors.has(error.code);
+}
+
+/** Makes the log forget how far the named tables (all when absent) are, so that they are read again. */
+export async function resetSnapshots(log: ChangeLog, patterns?: readonly string[]): Promise<TableId[]> {
+  const matcher = patterns === undefined ? undefined : parseTablePatterns(patterns);
+  const checkpoints: Record<string, undefined> = {};
+  const tables = new Set<TableId>();
+  for (const prefix of [snapshotPrefix, stoppedPrefix]) {
+    for (const name of log.checkpoints(prefix).keys()) {
+      const table = name.slice(prefix.length);
+      if (matcher !== undefined && !matcher.matches(table)) continue;
+      checkpoints[name] = undefined;
+      tables.add(table);
+    }
+  }
+  await log.append([], { checkpoints });
+  return [...tables];
+}
+
+/** True when every table named has been read and the stream has passed the end of its reading. */
+export function snapshotsSettled(log: ChangeLog, tables: Iterable<TableId>): boolean {
+  const stream = log.checkpoint<Position>(streamCheckpoint);
+  if (stream === undefined) return false;
+  for (const table of tables) {
+    const snapshot = log.checkpoint<TableSnapshot>(snapshotPrefix + table);
+    if (!snapshot?.done || comparePositions(stream, snapshot.highWatermark) < 0) return false;
+  }
+  return true;
+}
+
+function deferred(): { promise: Promise<never>; reject: (error: unknown) => void } {
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<never>((_, fail) => {
+    reject = fail;
+  });
+  promise.catch(() => undefined);
+  return { promise, reject };
+}
