@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
-import { comparePositions, type Position } from '../change/position.ts';
-import { parseTablePatterns } from '../change/table-pattern.ts';
+import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
+import { parseTablePatterns } from '../change/table-pattern.ts';
 import { CdcError } from '../errors.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -32,6 +32,8 @@ export interface CaptureOptions {
   readonly log: ChangeLog;
   readonly logger: Logger;
   readonly parallelTables: number;
+  /** Which tables get a snapshot. */
+  readonly only: (table: TableId) => boolean;
   readonly onError: (error: CdcError, table?: TableId) => void;
 }
 
@@ -44,6 +46,7 @@ export class Capture {
   readonly #source: Source;
   readonly #log: ChangeLog;
   readonly #logger: Logger;
+  readonly #only: CaptureOptions['only'];
   readonly #onError: CaptureOptions['onError'];
   readonly #queue: PQueue;
   /** Tables being read now or waiting; aborting the controller ends the read. */
@@ -55,6 +58,7 @@ export class Capture {
     this.#source = options.source;
     this.#log = options.log;
     this.#logger = options.logger.child({ component: 'capture' });
+    this.#only = options.only;
     this.#onError = options.onError;
     this.#queue = new PQueue({ concurrency: options.parallelTables });
     this.#source.onSnapshotNeeded((table) => {
@@ -88,6 +92,7 @@ export class Capture {
     const tables = await this.#source.tables();
     return tables
       .map((schema) => schema.table)
+      .filter(this.#only)
       .filter((table) => !this.snapshotOf(table)?.done && !this.#isStopped(table));
   }
 
@@ -106,7 +111,8 @@ export class Capture {
 
   async #streamOnce(signal: AbortSignal): Promise<void> {
     const from = this.#log.checkpoint<Position>(streamCheckpoint);
-    if (from === undefined) throw new CdcError('CDC_NOT_INITIALIZED', 'There is no stream position.');
+    if (from === undefined)
+      throw new CdcError('CDC_NOT_INITIALIZED', 'There is no stream position.');
     // One append is under way while the next batch is decoded; the log keeps their order.
     let appending: Promise<unknown> = Promise.resolve();
     try {
@@ -185,7 +191,8 @@ export class Capture {
       await this.#log.append([batch], {
         checkpoints: { [snapshotPrefix + table]: { ...progress, highWatermark: batch.position } },
       });
-      if (progress.done) this.#logger.info({ table, rows: progress.rows }, 'Snapshot of a table finished.');
+      if (progress.done)
+        this.#logger.info({ table, rows: progress.rows }, 'Snapshot of a table finished.');
     }
   }
 
@@ -230,7 +237,10 @@ function isAboutOneTable(error: CdcError): boolean {
 }
 
 /** Makes the log forget how far the named tables (all when absent) are, so that they are read again. */
-export async function resetSnapshots(log: ChangeLog, patterns?: readonly string[]): Promise<TableId[]> {
+export async function resetSnapshots(
+  log: ChangeLog,
+  patterns?: readonly string[],
+): Promise<TableId[]> {
   const matcher = patterns === undefined ? undefined : parseTablePatterns(patterns);
   const checkpoints: Record<string, undefined> = {};
   const tables = new Set<TableId>();
@@ -244,17 +254,6 @@ export async function resetSnapshots(log: ChangeLog, patterns?: readonly string[
   }
   await log.append([], { checkpoints });
   return [...tables];
-}
-
-/** True when every table named has been read and the stream has passed the end of its reading. */
-export function snapshotsSettled(log: ChangeLog, tables: Iterable<TableId>): boolean {
-  const stream = log.checkpoint<Position>(streamCheckpoint);
-  if (stream === undefined) return false;
-  for (const table of tables) {
-    const snapshot = log.checkpoint<TableSnapshot>(snapshotPrefix + table);
-    if (!snapshot?.done || comparePositions(stream, snapshot.highWatermark) < 0) return false;
-  }
-  return true;
 }
 
 function deferred(): { promise: Promise<never>; reject: (error: unknown) => void } {

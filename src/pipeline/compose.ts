@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
@@ -9,6 +9,7 @@ import { type ClickhouseEngine, openEngine } from '../engine/clickhouse-engine.t
 import { type Layers, openLayers } from '../layers/layers.ts';
 import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
 import { Loader } from '../load/loader.ts';
+import type { Sink } from '../load/sink.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -21,6 +22,7 @@ export interface Stages extends AsyncDisposable {
   readonly source: Source;
   readonly log: ChangeLog;
   readonly loader: Loader;
+  readonly sink: Sink;
   readonly engine: ClickhouseEngine;
   readonly layers: Layers;
 }
@@ -44,7 +46,9 @@ export async function openStages(
     const catalog = keep(await openCatalog(join(config.stateFolder, 'catalog')));
     const log = keep(new EmbeddedLog(catalog, config.log));
     const source = keep(new MysqlSource(config.source, { log, project: config.folder, logger }));
-    const engine = keep(await openEngine(config.warehouse, { stateFolder: config.stateFolder, logger }));
+    const engine = keep(
+      await openEngine(config.warehouse, { stateFolder: config.stateFolder, logger }),
+    );
     const sink = new ClickhouseSink(engine);
     const loader = new Loader({ log, sink, catalog, options: config.load, logger });
     const layers = await openLayers({
@@ -55,7 +59,7 @@ export async function openStages(
       tables: () => readyTables(log),
       logger,
     });
-    return { catalog, source, log, loader, engine, layers, [Symbol.asyncDispose]: close };
+    return { catalog, source, log, sink, loader, engine, layers, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

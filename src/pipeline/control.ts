@@ -47,7 +47,8 @@ export async function answerRequests(
   for (;;) {
     await delay(pollMs, undefined, { signal }).catch(() => undefined);
     const now = catalog.get<ControlRequest>(requestKey);
-    if (signal.aborted || now?.id !== request.id || now.kind !== 'hold' || now.until < Date.now()) return;
+    if (signal.aborted || now?.id !== request.id || now.kind !== 'hold' || now.until < Date.now())
+      return;
   }
 }
 
@@ -82,7 +83,11 @@ export async function requestApplyLayers(catalog: Catalog, signal: AbortSignal):
   }
 }
 
-async function awaitAnswer(catalog: Catalog, id: string, signal: AbortSignal): Promise<ControlAnswer> {
+async function awaitAnswer(
+  catalog: Catalog,
+  id: string,
+  signal: AbortSignal,
+): Promise<ControlAnswer> {
   for (;;) {
     const answer = catalog.get<ControlAnswer>(answerKey);
     if (answer?.id === id) return answer;

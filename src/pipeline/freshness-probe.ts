@@ -52,7 +52,8 @@ export class FreshnessProbe {
     const all = [...this.#samples, ...this.#waiting.map((probe) => now - probe.askedAtMs)];
     if (this.#samples.length === 0) return undefined;
     all.sort((left, right) => left - right);
-    const at = (share: number) => Math.round(all[Math.min(all.length - 1, Math.floor(all.length * share))] ?? 0);
+    const at = (share: number) =>
+      Math.round(all[Math.min(all.length - 1, Math.floor(all.length * share))] ?? 0);
     return { p50Ms: at(0.5), p99Ms: at(0.99), samples: all.length };
   }
 

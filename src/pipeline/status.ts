@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import type { LayerStatus } from '../layers/layers.ts';

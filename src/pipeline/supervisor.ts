@@ -41,7 +41,10 @@ export async function supervise(
       }
       if (now - failingSince > giveUpAfterMs) throw error;
       options.onError?.(error);
-      logger.warn({ component: name, code: error.code, error: error.message, waitMs }, 'Trying again.');
+      logger.warn(
+        { component: name, code: error.code, error: error.message, waitMs },
+        'Trying again.',
+      );
       await delay(waitMs, undefined, { signal }).catch(() => undefined);
       waitMs = Math.min(waitMs * 2, longestWaitMs);
     }

@@ -10,6 +10,7 @@ import { answerRequests } from './control.ts';
 import { supervise } from './supervisor.ts';
 
 const cutKey = 'cut';
+const settledPrefix = 'settled/';
 /** While behind, layers are refreshed at most this often, so that catching up is not slowed by them. */
 const refreshEveryMs = 1_000;
 
@@ -25,8 +26,11 @@ export interface WarehouseOptions {
   readonly log: ChangeLog;
   readonly catalog: Catalog;
   readonly logger: Logger;
-  /** Tables that have been read completely and agree with the source at the loader's position. */
-  readonly settled: (loaded: Position) => ReadonlySet<TableId>;
+  /**
+   * Notes a load step (or none); returns the tables that agree with the source at the loader's
+   * position, each with the mark of the snapshot it came from.
+   */
+  readonly settle: (step: LoadStep | undefined) => ReadonlyMap<TableId, string>;
   readonly onLoad: (step: LoadStep) => void;
   readonly onPublish: (cut: Cut) => void;
   readonly onError: (error: CdcError) => void;
@@ -40,10 +44,7 @@ export class Warehouse {
   readonly #options: WarehouseOptions;
   /** Tables changed since the last published cut. */
   #touched = new Set<TableId>();
-  /** Tables read anew since then: their readers are rebuilt. */
-  #reloaded = new Set<TableId>();
-  #settled: ReadonlySet<TableId> = new Set();
-  #loaded: Position | undefined;
+  #isFirstRefresh = true;
   #refreshedAtMs = 0;
   #refreshMs = 0;
 
@@ -57,56 +58,71 @@ export class Warehouse {
 
   async run(signal: AbortSignal): Promise<void> {
     const { logger, onError } = this.#options;
-    await supervise((inner) => this.#runOnce(inner), { name: 'warehouse', signal, logger, onError });
+    await supervise((inner) => this.#runOnce(inner), {
+      name: 'warehouse',
+      signal,
+      logger,
+      onError,
+    });
   }
 
   async #runOnce(signal: AbortSignal): Promise<void> {
-    await this.#resume(signal);
+    const { loader, log, settle, onLoad } = this.#options;
+    // After a start or a crash, what was loaded but perhaps not published is refreshed again.
+    for (const table of log.schemas().keys()) this.#touched.add(table);
+    settle(undefined);
+    let due = loader.position() !== undefined;
     while (!signal.aborted) {
-      const step = await this.#options.loader.step(signal);
-      if (step !== undefined) this.#note(step);
-      if (this.#isRefreshDue()) await this.#refresh(signal);
+      if (due) await this.#refresh(signal);
       await this.#answer(signal);
+      const step = await loader.step(signal);
+      if (step !== undefined) {
+        for (const table of step.tables) this.#touched.add(table);
+        settle(step);
+        onLoad(step);
+      }
+      due = this.#isRefreshDue();
     }
   }
 
-  /** After a start or a crash: what was loaded but perhaps not published is refreshed again. */
-  async #resume(signal: AbortSignal): Promise<void> {
-    const { loader, log } = this.#options;
-    this.#loaded = loader.loadedPosition();
-    for (const table of log.schemas().keys()) this.#touched.add(table);
-    if (this.#loaded !== undefined) await this.#refresh(signal);
-  }
-
-  #note(step: LoadStep): void {
-    for (const table of step.tables) this.#touched.add(table);
-    for (const table of step.reloadedTables) this.#reloaded.add(table);
-    if (step.position !== undefined) this.#loaded = step.position;
-    this.#options.onLoad(step);
-  }
-
   #isRefreshDue(): boolean {
-    const { loader, log } = this.#options;
-    if (this.#loaded === undefined) return false;
+    const { loader, log, settle } = this.#options;
+    const loaded = loader.position();
+    if (loaded === undefined) return false;
     const published = this.cut?.position;
-    if (published !== undefined && versionOf(published) === versionOf(this.#loaded) && this.#reloaded.size === 0)
-      return false;
+    const moved = published === undefined || versionOf(published) !== versionOf(loaded);
+    if (!moved && !this.#hasNewlySettled(settle(undefined))) return false;
     if (loader.offset() >= log.end()) return true;
     return Date.now() - this.#refreshedAtMs > Math.max(refreshEveryMs, 4 * this.#refreshMs);
   }
 
+  #hasNewlySettled(settled: ReadonlyMap<TableId, string>): boolean {
+    const { added, reread } = this.#newlySettled(settled);
+    return added.length + reread.length > 0;
+  }
+
+  /** Tables whose snapshot is another than the one the models were last built from. */
+  #newlySettled(settled: ReadonlyMap<TableId, string>): { added: TableId[]; reread: TableId[] } {
+    const known = this.#options.catalog.entries<string>(settledPrefix);
+    const added: TableId[] = [];
+    const reread: TableId[] = [];
+    for (const [table, snapshot] of settled) {
+      const before = known.get(settledPrefix + table);
+      if (before === undefined) added.push(table);
+      else if (before !== snapshot) reread.push(table);
+    }
+    return { added, reread };
+  }
+
   async #refresh(signal: AbortSignal): Promise<void> {
-    const { layers, catalog, settled, onPublish } = this.#options;
-    const position = this.#loaded;
+    const { layers, catalog, settle, loader, onPublish } = this.#options;
+    const position = loader.position();
     if (position === undefined) return;
     const startedAt = Date.now();
-    const ready = settled(position);
-    const before = this.#settled;
-    this.#settled = ready;
-    // The first time every table a model reads has arrived, the model is built in full.
-    if ([...ready].some((table) => !before.has(table))) await layers.build(signal);
-    const reloaded = new Set([...this.#reloaded].filter((table) => ready.has(table)));
-    if (reloaded.size > 0) await layers.rebuild(reloaded, signal);
+    const settled = settle(undefined);
+    const { added, reread } = this.#newlySettled(settled);
+    if (added.length > 0 || this.#isFirstRefresh) await layers.apply(signal);
+    if (reread.length > 0) await layers.rebuild(new Set(reread), signal);
     const from = this.cut?.position;
     if (from !== undefined) {
       const cut = { from: versionOf(from), to: versionOf(position), tables: this.#touched };
@@ -114,9 +130,10 @@ export class Warehouse {
     }
     if (signal.aborted) return;
     const published: Cut = { position, publishedAtMs: Date.now() };
-    await catalog.put(cutKey, published);
+    const marks = [...added, ...reread].map((table) => [settledPrefix + table, settled.get(table)]);
+    await catalog.batch({ [cutKey]: published, ...Object.fromEntries(marks) });
     this.#touched = new Set();
-    for (const table of reloaded) this.#reloaded.delete(table);
+    this.#isFirstRefresh = false;
     this.#refreshedAtMs = Date.now();
     this.#refreshMs = this.#refreshedAtMs - startedAt;
     onPublish(published);

@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ProjectConfig } from '../config/project-config.ts';
+import { openEngine } from '../engine/clickhouse-engine.ts';
+import { CdcError, type Problem } from '../errors.ts';
+import { readModels } from '../layers/model-file.ts';
+import type { Logger } from '../ops/logger.ts';
+import { MysqlSource } from '../source/mysql/mysql-source.ts';
+
+export interface CheckReport {
+  readonly source: { readonly server: string; readonly version: string } | null;
+  readonly warehouse: { readonly version: string } | null;
+  readonly tables: number;
+  readonly problems: readonly Problem[];
+}
+
+/** Connects to everything the project names and reports every problem at once; changes nothing. */
+export async function checkProject(config: ProjectConfig, logger: Logger): Promise<CheckReport> {
+  const problems: Problem[] = [];
+  const note = (error: unknown, where: string) => problems.push(problemOf(error, where));
+  const source = await checkSource(config, logger, problems).catch((error) => {
+    note(error, 'source');
+    return undefined;
+  });
+  const warehouse = await checkWarehouse(config, logger).catch((error) => {
+    note(error, 'warehouse');
+    return null;
+  });
+  const models = await readModels(join(config.folder, config.layers.folder));
+  problems.push(...models.problems);
+  return {
+    source: source?.server ?? null,
+    warehouse,
+    tables: source?.tables ?? 0,
+    problems,
+  };
+}
+
+async function checkSource(config: ProjectConfig, logger: Logger, problems: Problem[]) {
+  await using source = new MysqlSource(config.source, { project: config.folder, logger });
+  const server = await source.describe();
+  problems.push(...(await source.preflight()));
+  const tables = await source.tables().catch(() => []);
+  return { server, tables: tables.length };
+}
+
+async function checkWarehouse(config: ProjectConfig, logger: Logger): Promise<{ version: string }> {
+  // The embedded engine is tried on an empty folder, so that a check leaves no trace in the project.
+  const trial =
+    config.warehouse.type === 'embedded' ? await mkdtemp(join(tmpdir(), 'cdc-check-')) : undefined;
+  try {
+    await using engine = await openEngine(config.warehouse, {
+      stateFolder: trial ?? config.stateFolder,
+      logger,
+    });
+    return { version: await engine.version() };
+  } finally {
+    if (trial !== undefined) await rm(trial, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+function problemOf(error: unknown, where: string): Problem {
+  if (!(error instanceof CdcError)) throw error;
+  return {
+    code: error.code,
+    where,
+    message: error.message,
+    remedy: error.remedy,
+    severity: 'error',
+  };
+}

@@ -1,0 +1,241 @@
+import { type Position, renderPosition, versionOf } from '../change/position.ts';
+import type { TableId } from '../change/table-id.ts';
+import type { ProjectConfig } from '../config/project-config.ts';
+import { CdcError } from '../errors.ts';
+import { acquireProcessLock, type ProcessLock } from '../lib/process-lock.ts';
+import type { LoadStep } from '../load/loader.ts';
+import type { Logger } from '../ops/logger.ts';
+import {
+  Capture,
+  type StoppedTable,
+  snapshotPrefix,
+  stoppedPrefix,
+  streamCheckpoint,
+  type TableSnapshot,
+} from './capture.ts';
+import { openStages, type Stages } from './compose.ts';
+import { FreshnessProbe } from './freshness-probe.ts';
+import { RateMeter } from './rate-meter.ts';
+import { SettledTables } from './settled-tables.ts';
+import { runLockFile, type StatusError, type StatusReport, storeStatus } from './status.ts';
+import { type Cut, Warehouse } from './warehouse.ts';
+
+export interface PipelineOptions {
+  readonly logger: Logger;
+  /** Milliseconds between two freshness probes. */
+  readonly probeEveryMs?: number;
+  /** Snapshots are limited to these tables; all captured tables when absent. */
+  readonly only?: (table: TableId) => boolean;
+}
+
+/** Everything of one project at work in this process: capture, load, layers, and how they are doing. */
+export class Pipeline implements AsyncDisposable {
+  readonly stages: Stages;
+  readonly capture: Capture;
+  readonly probe: FreshnessProbe;
+  readonly #lock: ProcessLock;
+  readonly #logger: Logger;
+  readonly #warehouse: Warehouse;
+  readonly #settled: SettledTables;
+  readonly #errors: StatusError[] = [];
+  readonly #rates = new RateMeter();
+  #server: { server: string; version: string } | undefined;
+  #totals = { rows: 0, transactions: 0 };
+  #lastStep: LoadStep | undefined;
+  #publishListeners: ((cut: Cut) => void)[] = [];
+
+  /** Takes the project's run lock and opens its stages. Throws CDC_PROJECT_LOCKED. */
+  static async open(config: ProjectConfig, options: PipelineOptions): Promise<Pipeline> {
+    const lock = await acquireProcessLock(runLockFile(config));
+    if (!('release' in lock)) {
+      throw new CdcError(
+        'CDC_PROJECT_LOCKED',
+        `Opening ${config.folder}: process ${lock.pid} has been working on it since ${lock.since}.`,
+        {
+          remedy: `Stop it (kill ${lock.pid}), or use status, query and verify, which work beside it.`,
+        },
+      );
+    }
+    const settled = new SettledTables();
+    try {
+      const stages = await openStages(config, options.logger, (log) => settled.schemas(log));
+      return new Pipeline(config, options, lock, stages, settled);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(
+    config: ProjectConfig,
+    options: PipelineOptions,
+    lock: ProcessLock,
+    stages: Stages,
+    settled: SettledTables,
+  ) {
+    this.#lock = lock;
+    this.#logger = options.logger;
+    this.#settled = settled;
+    this.stages = stages;
+    this.probe = new FreshnessProbe(stages.source, options.probeEveryMs);
+    const onError = (error: CdcError, table?: TableId) => this.#noteError(error, table);
+    this.capture = new Capture({
+      source: stages.source,
+      log: stages.log,
+      logger: options.logger,
+      parallelTables: config.source.snapshot.parallelTables,
+      only: options.only ?? (() => true),
+      onError,
+    });
+    this.#warehouse = new Warehouse({
+      ...stages,
+      logger: options.logger,
+      settle: (step) => settled.note(stages.log, stages.loader, step),
+      onLoad: (step) => this.#noteStep(step),
+      onPublish: (cut) => this.#notePublished(cut),
+      onError,
+    });
+  }
+
+  get cut(): Cut | undefined {
+    return this.#warehouse.cut;
+  }
+
+  onPublish(listener: (cut: Cut) => void): void {
+    this.#publishListeners.push(listener);
+  }
+
+  /**
+   * Works until the signal aborts or `finished` says so after a published cut. The first stream
+   * position is fixed before anything is read, so nothing committed from then on is missed.
+   */
+  async run(signal: AbortSignal, finished: (cut: Cut) => boolean = () => false): Promise<void> {
+    await this.#fixStartPosition();
+    this.#server = await this.stages.source.describe();
+    this.#settled.resume(this.stages.log, this.stages.loader);
+    const stop = new AbortController();
+    const inner = AbortSignal.any([signal, stop.signal]);
+    this.onPublish((cut) => {
+      if (finished(cut)) stop.abort();
+    });
+    const tasks = [
+      this.capture.run(inner),
+      this.#warehouse.run(inner),
+      this.probe.run(inner, () => this.cut?.position),
+      this.#reportStatus(inner),
+    ];
+    try {
+      await Promise.all(tasks);
+    } finally {
+      stop.abort();
+      await Promise.allSettled(tasks);
+      await storeStatus(this.stages.catalog, this.status());
+    }
+  }
+
+  /** True when every captured table (or those of `only`) has been read and is in the last cut. */
+  async isSettled(): Promise<boolean> {
+    const missing = await this.capture.missingTables();
+    return missing.length === 0 && this.#settled.all(this.stages.log);
+  }
+
+  status(): StatusReport {
+    const { log, loader, layers } = this.stages;
+    const stats = log.stats();
+    const cut = this.cut;
+    const end = this.probe.end;
+    const streamed = log.checkpoint<Position>(streamCheckpoint);
+    return {
+      running: { pid: process.pid, since: this.#lock.since },
+      source: this.#server
+        ? {
+            ...this.#server,
+            position: streamed ? renderPosition(streamed) : null,
+            endPosition: end ? renderPosition(end.position) : null,
+          }
+        : null,
+      lag: end
+        ? { bytes: Math.max(0, end.bytes), seconds: this.#lagSeconds(end.position, cut) }
+        : null,
+      freshness: this.probe.percentiles() ?? null,
+      rows: { perSecond: this.#rates.perSecond(), total: this.#totals.rows },
+      transactions: this.#totals.transactions,
+      log: { entries: stats.entries, bytes: stats.bytes, behind: stats.end - loader.offset() },
+      snapshot: this.#snapshots(),
+      layers: layers
+        .status()
+        .map((layer) => ({ ...layer, cut: cut ? renderPosition(cut.position) : null })),
+      errors: [...this.#stopped(), ...this.#errors],
+      updatedAt: new Date().toISOString(),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stages[Symbol.asyncDispose]();
+    await this.#lock.release();
+  }
+
+  async #fixStartPosition(): Promise<void> {
+    const { log, source } = this.stages;
+    if (log.checkpoint(streamCheckpoint) !== undefined) return;
+    const position = await source.currentPosition();
+    await log.append([], { checkpoints: { [streamCheckpoint]: position } });
+    this.#logger.info({ position: renderPosition(position) }, 'Streaming starts here.');
+  }
+
+  #noteStep(step: LoadStep): void {
+    this.#lastStep = step;
+    this.#totals = {
+      rows: this.#totals.rows + step.rows,
+      transactions: this.#totals.transactions + step.transactions,
+    };
+    this.#rates.add(step.rows);
+  }
+
+  #notePublished(cut: Cut): void {
+    this.probe.published(cut.position);
+    for (const listener of this.#publishListeners) listener(cut);
+  }
+
+  #noteError(error: CdcError, table?: TableId): void {
+    const at = new Date().toISOString();
+    this.#errors.push({ code: error.code, message: error.message, at, ...(table && { table }) });
+    if (this.#errors.length > 20) this.#errors.shift();
+  }
+
+  #lagSeconds(end: Position, cut: Cut | undefined): number {
+    if (cut !== undefined && versionOf(cut.position) >= versionOf(end)) return 0;
+    const committedAtMs = this.#lastStep?.committedAtMs;
+    return committedAtMs === undefined ? 0 : Math.max(0, (Date.now() - committedAtMs) / 1000);
+  }
+
+  #snapshots(): StatusReport['snapshot'] {
+    const snapshots = this.stages.log.checkpoints<TableSnapshot>(snapshotPrefix).values();
+    return [...snapshots].map(({ table, chunks, rows, done }) => ({ table, chunks, rows, done }));
+  }
+
+  #stopped(): StatusError[] {
+    return [...this.stages.log.checkpoints<StoppedTable>(stoppedPrefix).values()];
+  }
+
+  async #reportStatus(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await storeStatus(this.stages.catalog, this.status());
+      await abortableDelay(1_000, signal);
+    }
+  }
+}
+
+/** Resolves after `ms` or when the signal aborts. */
+function abortableDelay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end, { once: true });
+    function end() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    }
+  });
+}
