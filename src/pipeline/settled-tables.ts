@@ -4,6 +4,7 @@ import type { TableSchema } from '../change/table-schema.ts';
 import type { Loader, LoadStep } from '../load/loader.ts';
 import type { ChangeLog, LogOffset } from '../log/change-log.ts';
 import { snapshotPrefix, type TableSnapshot } from './capture.ts';
+import { loadedPosition } from './loaded-position.ts';
 
 /**
  * Which ODS tables agree with the source at the loader's position, so that models may read them.
@@ -35,7 +36,7 @@ export class SettledTables {
       }
       this.#atStart = undefined;
     }
-    const position = loader.position();
+    const position = loadedPosition(log, loader);
     const snapshots = log.checkpoints<TableSnapshot>(snapshotPrefix).values();
     const settled = [...snapshots].filter((snapshot) => this.#isSettled(snapshot, position));
     this.#tables = new Map(settled.map(({ table, firstVersion }) => [table, firstVersion]));

@@ -7,6 +7,7 @@ import type { Loader, LoadStep } from '../load/loader.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { answerRequests } from './control.ts';
+import { loadedPosition } from './loaded-position.ts';
 import { supervise } from './supervisor.ts';
 
 const cutKey = 'cut';
@@ -71,7 +72,7 @@ export class Warehouse {
     // After a start or a crash, what was loaded but perhaps not published is refreshed again.
     for (const table of log.schemas().keys()) this.#touched.add(table);
     settle(undefined);
-    let due = loader.position() !== undefined;
+    let due = loadedPosition(log, loader) !== undefined;
     while (!signal.aborted) {
       if (due) await this.#refresh(signal);
       await this.#answer(signal);
@@ -87,7 +88,7 @@ export class Warehouse {
 
   #isRefreshDue(): boolean {
     const { loader, log, settle } = this.#options;
-    const loaded = loader.position();
+    const loaded = loadedPosition(log, loader);
     if (loaded === undefined) return false;
     const published = this.cut?.position;
     const moved = published === undefined || versionOf(published) !== versionOf(loaded);
@@ -115,8 +116,8 @@ export class Warehouse {
   }
 
   async #refresh(signal: AbortSignal): Promise<void> {
-    const { layers, catalog, settle, loader, onPublish } = this.#options;
-    const position = loader.position();
+    const { layers, catalog, settle, loader, log, onPublish } = this.#options;
+    const position = loadedPosition(log, loader);
     if (position === undefined) return;
     const startedAt = Date.now();
     const settled = settle(undefined);

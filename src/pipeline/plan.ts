@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { openCatalog } from '../catalog/lmdb-catalog.ts';
+import type { ProjectConfig } from '../config/project-config.ts';
+import { openEngine } from '../engine/clickhouse-engine.ts';
+import { type LayersPlan, openLayers } from '../layers/layers.ts';
+import { findProcessLock } from '../lib/process-lock.ts';
+import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
+import type { Logger } from '../ops/logger.ts';
+import { requestApplyLayers } from './control.ts';
+import { Pipeline } from './pipeline.ts';
+import { assertNoErrors } from './preflight.ts';
+import { runLockFile } from './status.ts';
+
+/** What `apply` would build, drop and leave, and how each model is maintained; changes nothing. */
+export async function planLayers(config: ProjectConfig, logger: Logger): Promise<LayersPlan> {
+  await using catalog = await openCatalog(join(config.stateFolder, 'catalog'), { readOnly: true });
+  await using engine = await openEngine(config.warehouse, {
+    stateFolder: config.stateFolder,
+    logger,
+  });
+  const log = new EmbeddedLog(catalog, config.log);
+  const layers = await openLayers({
+    engine,
+    catalog,
+    folder: join(config.folder, config.layers.folder),
+    options: config.layers,
+    tables: () => log.schemas(),
+    logger,
+  });
+  return layers.plan();
+}
+
+/** Builds what has changed in the layer files; beside a running `cdc run` it is that process that does. */
+export async function applyLayers(
+  config: ProjectConfig,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<LayersPlan> {
+  const plan = await planLayers(config, logger);
+  assertNoErrors('CDC_LAYERS_INVALID', 'The layer files have problems', plan.problems);
+  if ((await findProcessLock(runLockFile(config))) !== undefined) {
+    await using catalog = await openCatalog(join(config.stateFolder, 'catalog'));
+    await requestApplyLayers(catalog, signal);
+    return plan;
+  }
+  await using pipeline = await Pipeline.open(config, { logger });
+  await pipeline.applyLayers(signal);
+  return plan;
+}

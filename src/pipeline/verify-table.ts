@@ -1,0 +1,219 @@
+import type { Position, Version } from '../change/position.ts';
+import { versionOf } from '../change/position.ts';
+import type { TableId } from '../change/table-id.ts';
+import type { TableSchema } from '../change/table-schema.ts';
+import type { ClickhouseEngine } from '../engine/clickhouse-engine.ts';
+import type { SourceText, TextChunk } from '../source/source-text.ts';
+import { columnList, odsTable, quote, temporaryTable } from './verify-sql.ts';
+
+export interface KeyDifference {
+  /** The key as JSON, in key order. */
+  readonly key: string;
+  readonly kind: 'missing' | 'extra' | 'different';
+  /** Names of the columns that differ; never their values. */
+  readonly columns?: readonly string[];
+}
+
+export interface TableVerification {
+  readonly table: TableId;
+  readonly rows: number;
+  readonly ranges: number;
+  readonly differences: readonly KeyDifference[];
+  /** Keys that changed under every look taken at them, so nothing is known about them. */
+  readonly moving: number;
+}
+
+export interface TableVerifier {
+  readonly engine: ClickhouseEngine;
+  readonly source: SourceText;
+  readonly schema: TableSchema;
+  readonly signal: AbortSignal;
+  /** Resolves when ODS holds everything before the position. */
+  readonly loadedPast: (position: Position) => Promise<void>;
+}
+
+/** Keys of one checksum, on average. */
+const keysPerRange = 4096;
+const keysPerLook = 500;
+const looks = 10;
+
+/**
+ * Source = ODS for one table, while both go on changing.
+ *
+ * The source's rows are read as text by the server and parsed by the engine, so neither the binlog
+ * decoder nor the snapshot encoder has a part in it. Each row is reduced to two 64-bit hashes; ranges
+ * of keys (by hash of the key, because the two sides sort text differently) are compared by count and
+ * sums. Keys of ranges that differ are looked at again: read from the source, and compared once ODS
+ * has passed the reading. A key whose ODS version is newer than the reading has moved meanwhile and is
+ * looked at once more; one that has not and differs is a difference.
+ */
+export async function verifyTable(verifier: TableVerifier): Promise<TableVerification> {
+  const { engine, schema } = verifier;
+  const hashes = temporaryTable('hashes');
+  await engine.command(
+    `CREATE TABLE ${hashes} (key String, h1 UInt64, h2 UInt64) ENGINE = MergeTree ORDER BY key`,
+  );
+  try {
+    const rows = await hashSource(verifier, hashes);
+    const ranges = Math.max(1, Math.ceil(rows / keysPerRange));
+    let suspects = await differingKeys(verifier, hashes, ranges);
+    const differences: KeyDifference[] = [];
+    for (let look = 0; look < looks && suspects.length > 0; look++) {
+      const moved: string[] = [];
+      for (let at = 0; at < suspects.length; at += keysPerLook) {
+        const seen = await lookAt(verifier, suspects.slice(at, at + keysPerLook));
+        differences.push(...seen.differences);
+        moved.push(...seen.moved);
+      }
+      suspects = moved;
+    }
+    return { table: schema.table, rows, ranges, differences, moving: suspects.length };
+  } finally {
+    await engine.command(`DROP TABLE IF EXISTS ${hashes}`);
+  }
+}
+
+async function hashSource(verifier: TableVerifier, hashes: string): Promise<number> {
+  const { source, schema, signal, loadedPast } = verifier;
+  let rows = 0;
+  let last: TextChunk | undefined;
+  for await (const chunk of source.readText(schema, signal)) {
+    await withRows(verifier, chunk, async (raw) => {
+      await verifier.engine.command(`INSERT INTO ${hashes} ${selectHashes(schema, raw)}`);
+    });
+    rows += chunk.rows;
+    last = chunk;
+  }
+  if (last !== undefined) await loadedPast(last.high);
+  return rows;
+}
+
+/** Keys, as JSON text, of the ranges whose sums differ and that differ themselves. */
+async function differingKeys(
+  { engine, schema }: TableVerifier,
+  hashes: string,
+  ranges: number,
+): Promise<string[]> {
+  const ods = `(${selectHashes(schema, odsTable(schema.table), true)})`;
+  const sums = (from: string) =>
+    `SELECT cityHash64(key) % ${ranges} AS range, (count(), sum(h1), sum(h2)) AS sums FROM ${from} GROUP BY range`;
+  const differing = await engine.rows<{ range: string }>(
+    `SELECT range FROM (SELECT * FROM (${sums(hashes)}) UNION ALL SELECT * FROM (${sums(ods)}))
+     GROUP BY range HAVING count() <> 2 OR uniqExact(sums) <> 1`,
+  );
+  if (differing.length === 0) return [];
+  const inRange = `cityHash64(key) % ${ranges} IN (${differing.map(({ range }) => range).join(', ')})`;
+  const keys = await engine.rows<{ key: string }>(
+    `SELECT key FROM (SELECT * FROM ${hashes} WHERE ${inRange} UNION ALL SELECT * FROM ${ods} WHERE ${inRange})
+     GROUP BY key HAVING count() <> 2 OR uniqExact((h1, h2)) <> 1 ORDER BY key`,
+  );
+  return keys.map(({ key }) => key);
+}
+
+/** One look at some keys: read from the source now, compared when ODS has passed the reading. */
+async function lookAt(
+  verifier: TableVerifier,
+  keys: readonly string[],
+): Promise<{ differences: KeyDifference[]; moved: string[] }> {
+  const { source, schema, signal, loadedPast } = verifier;
+  const chunk = await source.readTextOfKeys(schema, keys.map(parseKey), signal);
+  await loadedPast(chunk.high);
+  return withRows(verifier, chunk, async (raw) => {
+    const rows = await compareKeys(verifier, raw, keys);
+    const low = versionOf(chunk.low);
+    const differences: KeyDifference[] = [];
+    const moved: string[] = [];
+    for (const row of rows) {
+      const hasMoved = row.version !== null && (BigInt(row.version) as Version) > low;
+      if (hasMoved) moved.push(row.key);
+      else differences.push(differenceOf(row));
+    }
+    return { differences, moved };
+  });
+}
+
+interface ComparedRow {
+  readonly key: string;
+  readonly inSource: number;
+  readonly inOds: number;
+  readonly version: string | null;
+  readonly columns: string[];
+}
+
+function differenceOf(row: ComparedRow): KeyDifference {
+  if (row.inSource === 0) return { key: row.key, kind: 'extra' };
+  if (row.inOds === 0) return { key: row.key, kind: 'missing' };
+  return { key: row.key, kind: 'different', columns: row.columns };
+}
+
+/** The keys that differ between the rows just read and ODS, with the newest ODS version of each. */
+function compareKeys(
+  { engine, schema }: TableVerifier,
+  raw: string,
+  keys: readonly string[],
+): Promise<ComparedRow[]> {
+  const names = schema.columns.map(({ name }) => name);
+  const wanted = `${keyText(schema)} IN (SELECT arrayJoin({keys:Array(String)}))`;
+  const ods = odsTable(schema.table);
+  const bytes = names.map((name) => `formatRow('RowBinary', ${quote(name)})`).join(', ');
+  const side = (from: string, tag: number) =>
+    `SELECT ${keyText(schema)} AS key, ${tag} AS side, [${bytes}] AS cells FROM ${from} WHERE ${wanted}`;
+  const labels = `[${names.map((name) => `'${name.replaceAll(/['\\]/g, '\\$&')}'`).join(', ')}]`;
+  return engine.rows<ComparedRow>(
+    `SELECT key, countIf(side = 1) AS inSource, countIf(side = 2) AS inOds,
+       (SELECT groupArray((k, toString(v))) FROM (SELECT ${keyText(schema)} AS k, max(_version) AS v FROM ${ods} WHERE ${wanted} GROUP BY k)) AS versions,
+       arrayFirst(pair -> pair.1 = key, versions).2 AS found,
+       if(found = '', NULL, found) AS version,
+       anyIf(cells, side = 1) AS left, anyIf(cells, side = 2) AS right,
+       arrayFilter((label, a, b) -> a <> b, ${labels}, left, right) AS columns
+     FROM (${side(raw, 1)} UNION ALL ${side(`${ods} FINAL`, 2)})
+     GROUP BY key
+     HAVING inSource <> inOds OR left <> right
+     ORDER BY key`,
+    { params: { keys } },
+  );
+}
+
+/** Runs `work` on a table that holds the chunk, parsed by the engine from the server's text. */
+async function withRows<T>(
+  { engine, schema }: TableVerifier,
+  chunk: TextChunk,
+  work: (table: string) => Promise<T>,
+): Promise<T> {
+  const raw = temporaryTable('rows');
+  await engine.command(
+    `CREATE TABLE ${raw} ENGINE = Memory AS SELECT ${columnList(schema)} FROM ${odsTable(schema.table)} LIMIT 0`,
+  );
+  try {
+    if (chunk.rows > 0) {
+      await engine.insert({
+        table: raw,
+        columns: schema.columns.map(({ name }) => name),
+        format: 'TabSeparated',
+        body: [chunk.text],
+        settings: { precise_float_parsing: 1 },
+      });
+    }
+    return await work(raw);
+  } finally {
+    await engine.command(`DROP TABLE IF EXISTS ${raw}`);
+  }
+}
+
+function selectHashes(schema: TableSchema, from: string, isOds = false): string {
+  const row = `formatRow('RowBinary', ${columnList(schema)})`;
+  return `SELECT ${keyText(schema)} AS key, cityHash64(${row}) AS h1, sipHash64(${row}) AS h2 FROM ${from}${isOds ? ' FINAL' : ''}`;
+}
+
+/** The key as a JSON array of strings: readable, exact, and the same from both sides. */
+function keyText(schema: TableSchema): string {
+  const parts = schema.key.map((name) => {
+    const type = schema.columns.find((column) => column.name === name)?.type.kind;
+    return type === 'binary' ? `hex(${quote(name)})` : `toString(${quote(name)})`;
+  });
+  return `toJSONString([${parts.join(', ')}])`;
+}
+
+function parseKey(key: string): string[] {
+  return JSON.parse(key) as string[];
+}
