@@ -139,6 +139,12 @@ export class Pipeline implements AsyncDisposable {
     return missing.length === 0 && this.#settled.all(this.stages.log);
   }
 
+  /** Builds what has changed in the layer files, from ODS as it is; the pipeline must not be running. */
+  async applyLayers(signal: AbortSignal): Promise<void> {
+    this.#settled.resume(this.stages.log, this.stages.loader);
+    await this.stages.layers.apply(signal);
+  }
+
   status(): StatusReport {
     const { log, loader, layers } = this.stages;
     const stats = log.stats();

@@ -10,7 +10,7 @@ import { answerRequests } from './control.ts';
 import { loadedPosition } from './loaded-position.ts';
 import { supervise } from './supervisor.ts';
 
-const cutKey = 'cut';
+export const cutKey = 'cut';
 const settledPrefix = 'settled/';
 /** While behind, layers are refreshed at most this often, so that catching up is not slowed by them. */
 const refreshEveryMs = 1_000;

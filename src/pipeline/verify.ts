@@ -1,0 +1,175 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Catalog } from '../catalog/catalog.ts';
+import { openCatalog } from '../catalog/lmdb-catalog.ts';
+import { comparePositions, type Position } from '../change/position.ts';
+import { parseTablePatterns } from '../change/table-pattern.ts';
+import type { TableSchema } from '../change/table-schema.ts';
+import type { ProjectConfig } from '../config/project-config.ts';
+import { type ClickhouseEngine, openEngine } from '../engine/clickhouse-engine.ts';
+import { CdcError } from '../errors.ts';
+import { type LayerDifference, type Layers, openLayers } from '../layers/layers.ts';
+import { findProcessLock } from '../lib/process-lock.ts';
+import type { ChangeLog } from '../log/change-log.ts';
+import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
+import type { Logger } from '../ops/logger.ts';
+import { MysqlTextReader } from '../source/mysql/mysql-text-reader.ts';
+import type { SourceText } from '../source/source-text.ts';
+import { type StoppedTable, stoppedPrefix } from './capture.ts';
+import { withHeldCut } from './control.ts';
+import { Pipeline } from './pipeline.ts';
+import { runLockFile } from './status.ts';
+import { type TableVerification, verifyTable } from './verify-table.ts';
+import { type Cut, cutKey } from './warehouse.ts';
+
+export interface VerifyOptions {
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Table patterns; all captured tables when absent. Layers are always verified. */
+  readonly tables?: readonly string[];
+  readonly onProgress?: (progress: VerifyProgress) => void;
+}
+
+export interface VerifyProgress {
+  /** The table or model at work. */
+  readonly name: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface VerifyReport {
+  readonly ok: boolean;
+  readonly tables: readonly TableVerification[];
+  /** Tables that are stopped and so cannot agree. */
+  readonly stopped: readonly StoppedTable[];
+  readonly layers: readonly LayerDifference[];
+}
+
+/** What a verification needs, from the pipeline in this process or beside another one. */
+interface Verifiable {
+  readonly catalog: Catalog;
+  readonly log: ChangeLog;
+  readonly engine: ClickhouseEngine;
+  readonly layers: Layers;
+}
+
+/**
+ * Proves source = ODS = layers while the source goes on. Beside a running `cdc run` it uses what that
+ * process loads; alone it does the loading itself for as long as it takes.
+ */
+export async function verifyProject(
+  config: ProjectConfig,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  if ((await findProcessLock(runLockFile(config))) !== undefined) {
+    await using catalog = await openCatalog(join(config.stateFolder, 'catalog'));
+    await using engine = await openEngine(config.warehouse, {
+      stateFolder: config.stateFolder,
+      logger: options.logger,
+    });
+    const log = new EmbeddedLog(catalog, config.log);
+    const layers = await openLayers({
+      engine,
+      catalog,
+      folder: join(config.folder, config.layers.folder),
+      options: config.layers,
+      tables: () => log.schemas(),
+      logger: options.logger,
+    });
+    return verify(config, { catalog, log, engine, layers }, options, (work) =>
+      withHeldCut(catalog, options.signal, work),
+    );
+  }
+  await using pipeline = await Pipeline.open(config, { logger: options.logger });
+  if (pipeline.cut === undefined) {
+    throw new CdcError(
+      'CDC_NOT_INITIALIZED',
+      `Verifying ${config.name}: no snapshot has been taken.`,
+    );
+  }
+  return verifyAlone(config, pipeline, options);
+}
+
+/** Verifies with the pipeline of this process running; layers are compared once it has stopped at a cut. */
+export async function verifyAlone(
+  config: ProjectConfig,
+  pipeline: Pipeline,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  const stop = new AbortController();
+  const running = pipeline.run(AbortSignal.any([options.signal, stop.signal]));
+  running.catch(() => undefined);
+  const verified = verify(config, pipeline.stages, options, async (work) => {
+    stop.abort();
+    await running;
+    return work();
+  });
+  try {
+    return await Promise.race([verified, running.then(() => verified)]);
+  } finally {
+    stop.abort();
+    await running;
+  }
+}
+
+async function verify(
+  config: ProjectConfig,
+  parts: Verifiable,
+  options: VerifyOptions,
+  atHeldCut: <T>(work: () => Promise<T>) => Promise<T>,
+): Promise<VerifyReport> {
+  const { catalog, log, engine, layers } = parts;
+  const stopped = [...log.checkpoints<StoppedTable>(stoppedPrefix).values()];
+  const schemas = wantedSchemas(log, options, stopped);
+  const total = schemas.length + 1;
+  const tables: TableVerification[] = [];
+  await engine.command('CREATE DATABASE IF NOT EXISTS _verify');
+  await using source = new MysqlTextReader(config.source);
+  for (const [done, schema] of schemas.entries()) {
+    options.onProgress?.({ name: schema.table, done, total });
+    tables.push(await verifyOne(engine, source, schema, catalog, options.signal));
+  }
+  options.onProgress?.({ name: 'layers', done: schemas.length, total });
+  const compared = await atHeldCut(() => layers.verify(options.signal));
+  const ok =
+    stopped.length === 0 &&
+    tables.every(({ differences }) => differences.length === 0) &&
+    compared.every(({ differences }) => differences === 0);
+  return { ok, tables, stopped, layers: compared };
+}
+
+function verifyOne(
+  engine: ClickhouseEngine,
+  source: SourceText,
+  schema: TableSchema,
+  catalog: Catalog,
+  signal: AbortSignal,
+): Promise<TableVerification> {
+  const loadedPast = async (position: Position) => {
+    for (;;) {
+      const cut = catalog.get<Cut>(cutKey);
+      if (cut !== undefined && comparePositions(cut.position, position) >= 0) return;
+      await delay(20, undefined, { signal });
+    }
+  };
+  return verifyTable({ engine, source, schema, signal, loadedPast });
+}
+
+function wantedSchemas(
+  log: ChangeLog,
+  options: VerifyOptions,
+  stopped: readonly StoppedTable[],
+): TableSchema[] {
+  const matcher = options.tables && parseTablePatterns(options.tables);
+  const schemas = [...log.schemas().values()]
+    .filter(({ table }) => matcher?.matches(table) ?? true)
+    .filter(({ table }) => !stopped.some((other) => other.table === table))
+    .sort((left, right) => left.table.localeCompare(right.table));
+  if (schemas.length === 0 && options.tables !== undefined) {
+    throw new CdcError(
+      'CDC_TABLE_NOT_FOUND',
+      `Verifying: no captured table matches ${options.tables.join(', ')}.`,
+    );
+  }
+  return schemas;
+}
