@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { engineOptions } from '../engine/options.ts';
+import { layersOptions } from '../layers/options.ts';
+import { loadOptions } from '../load/options.ts';
+import { embeddedLogOptions } from '../log/embedded/options.ts';
+import { mysqlSourceOptions } from '../source/mysql/options.ts';
+
+/** What a project file may say, each stage by its own options. Short forms: see short-form.ts. */
+export const projectFileSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, {
+      message: 'must begin with a letter and hold only letters, digits, _ and -',
+    })
+    .optional()
+    .meta({
+      description: 'Name of the project in logs and status. Default: the name of its folder.',
+      example: 'shop',
+    }),
+  stateFolder: z.string().min(1).default('.cdc').meta({
+    description:
+      'Folder for the change log, the embedded warehouse and what cdc remembers, relative to the project file.',
+  }),
+  source: mysqlSourceOptions.meta({ description: 'The database to capture.' }),
+  log: embeddedLogOptions.prefault({ type: 'embedded' }).meta({
+    description: 'Keeps changes between capture and load. Short form: `log: embedded`.',
+  }),
+  warehouse: engineOptions.prefault({ type: 'embedded' }).meta({
+    description:
+      'The engine that holds the warehouse. Short forms: `warehouse: embedded`, `warehouse: http://user@host:8123`.',
+  }),
+  load: loadOptions.prefault({}).meta({ description: 'How changes are written.' }),
+  layers: layersOptions
+    .prefault({})
+    .meta({ description: 'The SQL models on top of the captured tables.' }),
+});
+
+export type ProjectFile = z.output<typeof projectFileSchema>;
+
+/** A valid project, frozen. Paths in it are absolute, but for `layers.folder`, which is relative to `folder`. */
+export interface ProjectConfig extends Readonly<ProjectFile> {
+  readonly name: string;
+  /** The folder of the project file. */
+  readonly folder: string;
+  /** The project file. */
+  readonly file: string;
+}

@@ -1,0 +1,42 @@
+/**
+ * One-line forms of a stage, so that changing an engine is changing a line:
+ *
+ *   log: embedded                      -> { type: embedded }
+ *   warehouse: embedded                -> { type: embedded }
+ *   warehouse: http://user@host:8123   -> { type: clickhouse, url: http://host:8123, user: user }
+ */
+export function expandShortForms(data: unknown): unknown {
+  if (data === null || typeof data !== 'object' || Array.isArray(data)) return data;
+  const { log, warehouse, ...rest } = data as Readonly<Record<string, unknown>>;
+  return {
+    ...rest,
+    ...(log !== undefined && { log: typeof log === 'string' ? { type: log } : log }),
+    ...(warehouse !== undefined && {
+      warehouse: typeof warehouse === 'string' ? expandWarehouse(warehouse) : warehouse,
+    }),
+  };
+}
+
+function expandWarehouse(text: string): Record<string, unknown> {
+  if (!text.includes('://')) return { type: text };
+  if (!URL.canParse(text)) return { type: 'clickhouse', url: text };
+  const url = new URL(text);
+  const { username, password } = url;
+  url.username = '';
+  url.password = '';
+  return {
+    type: 'clickhouse',
+    url: url.href.replace(/\/$/, ''),
+    ...(username !== '' && { user: decode(username) }),
+    ...(password !== '' && { password: decode(password) }),
+  };
+}
+
+/** A lone % is not an escape; then the text stands as written. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
