@@ -1,18 +1,15 @@
-import { join } from 'node:path';
 import type { Catalog } from './catalog.ts';
 import { JsonTable } from './json-table.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 
 /**
- * Opens the catalog of a state folder (`.cdc`); it lies in `<stateFolder>/catalog`, readable by its
- * owner only. Any number of processes may have it open; those that only read pass `readOnly` and
- * get CDC_NOT_INITIALIZED when there is none.
+ * Opens the catalog in `folder` (`.cdc/catalog`, readable by its owner only). Any number of processes
+ * may have it open; those that only read pass `readOnly` and get CDC_NOT_INITIALIZED when there is none.
  */
 export function openCatalog(
-  stateFolder: string,
+  folder: string,
   options: { readonly readOnly?: boolean } = {},
 ): LmdbCatalog {
-  const folder = join(stateFolder, 'catalog');
   return new LmdbCatalog(new LmdbEnvironment(folder, { readOnly: options.readOnly ?? false }));
 }
 

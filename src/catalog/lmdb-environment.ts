@@ -21,11 +21,11 @@ const mapBytes = 2 ** 38;
 export class LmdbEnvironment implements AsyncDisposable {
   readonly folder: string;
   readonly #root: RootDatabase<Buffer, Key>;
-  readonly #readOnly: boolean;
+  readonly readOnly: boolean;
 
   constructor(folder: string, options: { readOnly: boolean }) {
     this.folder = folder;
-    this.#readOnly = options.readOnly;
+    this.readOnly = options.readOnly;
     if (options.readOnly && !existsSync(join(folder, 'data.mdb'))) {
       throw new CdcError('CDC_NOT_INITIALIZED', `There is no catalog in ${folder}.`);
     }
@@ -67,7 +67,7 @@ export class LmdbEnvironment implements AsyncDisposable {
    * and the next call tries again.
    */
   write<T>(action: () => T): T {
-    if (this.#readOnly) {
+    if (this.readOnly) {
       throw new CdcError('CDC_INTERNAL', `Writing to ${this.folder}, which is open for reading.`);
     }
     try {

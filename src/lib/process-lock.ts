@@ -11,6 +11,7 @@ export interface LockHolder {
 
 /** A lock held by this process, until released or until the process ends in whatever way. */
 export interface ProcessLock extends Disposable {
+  readonly since: string;
   release(): void;
 }
 
@@ -55,12 +56,12 @@ export function acquireProcessLock(file: string): ProcessLock | LockHolder {
     }
     for (const old of all.slice(0, -1)) rmSync(`${file}.${old}`, { force: true });
     const release = () => writeFileSync(`${file}.${mine}`, '');
-    return { release, [Symbol.dispose]: release };
+    return { since: record.since, release, [Symbol.dispose]: release };
   }
 }
 
 /** The process that holds the lock now, without taking it. */
-export function processLockHolder(file: string): LockHolder | undefined {
+export function findProcessLock(file: string): LockHolder | undefined {
   const last = generations(file).at(-1);
   const holder = last === undefined ? undefined : liveHolder(`${file}.${last}`);
   return holder === undefined ? undefined : { pid: holder.pid, since: holder.since };

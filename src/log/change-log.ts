@@ -10,27 +10,40 @@ export interface LogEntry {
   readonly batch: ChangeBatch;
 }
 
+export interface AppendOptions {
+  /** JSON values by name, stored in the same commit; undefined removes. */
+  readonly checkpoints?: Readonly<Record<string, unknown>>;
+  readonly open?: boolean;
+  /** Gives up waiting for room; the append then rejects with the signal's reason, and nothing is written. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Keeps changes between capture and load.
  *
  * - Order: entries are read in the order they were appended.
  * - Durability: when `append` resolves, the batches *and* the checkpoints given with them survive a
  *   crash together; before that neither does.
- * - Atomicity: entries appended with `open` are invisible until an append without it; a crash in
- *   between drops them, and the checkpoint with them.
+ * - Atomicity: batches of the stream appended with `open` are invisible, and their checkpoints and
+ *   schemas unset, until a batch of the stream is appended without it; a crash in between or
+ *   `discardOpen` drops them. Chunks of a snapshot and bare checkpoints may be appended meanwhile.
  * - Retention: an entry is kept until every registered consumer has committed past it, and beyond
  *   that up to `retainBytes`.
  * - Back-pressure: `append` waits while consumers are more than `maxBytes` behind.
- * - Errors: CDC_LOG_FULL when the disk is full.
+ * - Errors: CDC_LOG_FULL when the disk is full. An append that fails also fails those waiting behind
+ *   it, so nothing is acknowledged that follows a hole; the next one starts afresh.
  */
 export interface ChangeLog extends AsyncDisposable {
-  /** Appends; resolves to the offset after the last entry. Checkpoints are JSON values by name; undefined removes. */
-  append(
-    batches: readonly ChangeBatch[],
-    options?: { checkpoints?: Readonly<Record<string, unknown>>; open?: boolean },
-  ): Promise<LogOffset>;
+  /** Appends; resolves to the offset after the last visible entry. */
+  append(batches: readonly ChangeBatch[], options?: AppendOptions): Promise<LogOffset>;
 
-  /** Entries from `offset` on that are already there, up to `maxBytes` (at least one entry when there is one). */
+  /** Drops the open parts appended so far; call it when a stream begins anew in mid-transaction. */
+  discardOpen(): Promise<void>;
+
+  /**
+   * Entries from `offset` on that are already there, up to `maxBytes` (at least one entry when there
+   * is one). Throws CDC_LOG_CORRUPT for one that cannot be read.
+   */
   read(offset: LogOffset, maxBytes: number): LogEntry[];
 
   /** Resolves when an entry at `offset` is readable, or when the signal aborts. */
@@ -47,7 +60,7 @@ export interface ChangeLog extends AsyncDisposable {
   /** The newest schema of each table. */
   schemas(): Map<TableId, TableSchema>;
 
-  /** The consumer's committed offset; registers it at 0 on first use. */
+  /** The consumer's committed offset; on first use registers it at the first entry there is. */
   committed(consumer: string): LogOffset;
   commit(consumer: string, offset: LogOffset): Promise<void>;
 
