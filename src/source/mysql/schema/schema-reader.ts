@@ -12,7 +12,7 @@ import {
   type TemporalForm,
 } from '../type-map.ts';
 import { addedColumnDefault, type DefaultRow } from './column-default.ts';
-import { chooseKey, type IndexColumnRow } from './table-key.ts';
+import { chooseKey, type IndexColumnRow, type TableKey } from './table-key.ts';
 
 /** A table as `information_schema` describes it now; what cannot be captured is still in here. */
 export interface TableDescription {
@@ -25,9 +25,8 @@ export interface TableDescription {
   /** From the server's statistics. */
   readonly estimatedRows: number;
   readonly columns: readonly ColumnDescription[];
-  readonly key: readonly string[];
-  /** The server guarantees that the key is unique and has an index for it (false: `key` of an override). */
-  readonly keyIsUnique: boolean;
+  /** Undefined: the table cannot be captured. Without an index it comes from `overrides`. */
+  readonly key: TableKey | undefined;
   readonly temporal: TemporalForm;
 }
 
@@ -85,12 +84,14 @@ export class SchemaReader {
   toSourceTable(description: TableDescription): SourceTable {
     const { table, key, comment, temporal } = description;
     const columns = description.columns.map((row) => columnOf(table, row, temporal));
-    if (key.length === 0) throw noKey(table);
+    if (key === undefined) throw noKey(table);
+    const unknown = key.columns.find((name) => !columns.some((column) => column.name === name));
+    if (unknown !== undefined) throw unknownKeyColumn(table, unknown);
     const schema: TableSchema = {
       table,
-      version: schemaVersion(columns, key),
+      version: schemaVersion(columns, key.columns),
       columns,
-      key,
+      key: key.columns,
       ...(comment !== '' && { comment }),
     };
     return { schema, description, defaults: this.#defaultsOf(columns, description) };
@@ -141,8 +142,8 @@ export class SchemaReader {
     const columns = rawColumns.map(columnDescriptionOf);
     const { temporal, key } = this.#settingsOf(table);
     const nullable = new Set(columns.filter((column) => column.nullable).map(({ name }) => name));
-    const unique = chooseKey(indexes, nullable);
-    const overridden = key !== undefined && key.join('\0') !== unique.join('\0');
+    const indexed = chooseKey(indexes, nullable);
+    const isIndexed = key === undefined || key.join('\0') === indexed?.columns.join('\0');
     return {
       table,
       engine: row.engine ?? '',
@@ -150,8 +151,7 @@ export class SchemaReader {
       comment: row.comment,
       estimatedRows: Number(row.estimatedRows ?? 0),
       columns,
-      key: overridden ? key : unique,
-      keyIsUnique: !overridden && unique.length > 0,
+      key: isIndexed ? indexed : { columns: key, index: '' },
       temporal,
     };
   }
@@ -184,6 +184,13 @@ export function noKey(table: TableId): CdcError {
       remedy: `ALTER TABLE ${table} ADD PRIMARY KEY (...), or name its key under source.overrides, or exclude it: '!${table}'.`,
     },
   );
+}
+
+function unknownKeyColumn(table: TableId, name: string): CdcError {
+  return new CdcError('CDC_TABLE_NO_PRIMARY_KEY', `${table} has no column ${name} to be its key`, {
+    details: { table, column: name },
+    remedy: 'Correct `key` under source.overrides in the project file.',
+  });
 }
 
 interface TableName {

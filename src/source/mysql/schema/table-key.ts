@@ -9,34 +9,37 @@ export interface IndexColumnRow {
   readonly type: string;
 }
 
+/** What identifies the rows of a table, and the index that has them in that order. */
+export interface TableKey {
+  readonly columns: readonly string[];
+  /** Empty when no unique index stands behind the columns. */
+  readonly index: string;
+}
+
 /**
- * The columns that identify a row: the primary key, or else the unique key over NOT NULL columns with
- * the fewest columns (then by name, so that the choice is stable). Empty when there is none.
+ * The primary key, or else the unique key over NOT NULL columns with the fewest columns (then by
+ * name, so that the choice is stable). Undefined when there is none.
  */
 export function chooseKey(
   rows: readonly IndexColumnRow[],
   nullable: ReadonlySet<string>,
-): readonly string[] {
+): TableKey | undefined {
   const indexes = new Map<string, IndexColumnRow[]>();
   for (const row of rows) indexes.set(row.indexName, [...(indexes.get(row.indexName) ?? []), row]);
-  const primary = indexes.get('PRIMARY');
-  if (primary) return namesOf(primary);
-  const usable = [...indexes.values()].filter((index) =>
-    index.every(
-      ({ columnName, prefix, type }) =>
-        columnName !== null && !nullable.has(columnName) && prefix === null && type !== 'HASH',
-    ),
-  );
-  usable.sort(
-    (left, right) => left.length - right.length || (indexName(left) < indexName(right) ? -1 : 1),
-  );
-  return namesOf(usable[0] ?? []);
+  const [best] = [...indexes]
+    .filter(([name, index]) => name === 'PRIMARY' || index.every((row) => isUsable(row, nullable)))
+    .map(([name, index]) => ({ index: name, columns: index.map((row) => row.columnName ?? '') }))
+    .sort((left, right) => rank(left) - rank(right) || (left.index < right.index ? -1 : 1));
+  return best;
 }
 
-function namesOf(index: readonly IndexColumnRow[]): string[] {
-  return index.flatMap(({ columnName }) => (columnName === null ? [] : [columnName]));
+function isUsable(
+  { columnName, prefix, type }: IndexColumnRow,
+  nullable: ReadonlySet<string>,
+): boolean {
+  return columnName !== null && !nullable.has(columnName) && prefix === null && type !== 'HASH';
 }
 
-function indexName(index: readonly IndexColumnRow[]): string {
-  return index[0]?.indexName ?? '';
+function rank(key: TableKey): number {
+  return key.index === 'PRIMARY' ? 0 : key.columns.length;
 }

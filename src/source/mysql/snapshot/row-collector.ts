@@ -1,0 +1,63 @@
+import type { Version } from '../../../change/position.ts';
+import type { ColumnType, TableSchema } from '../../../change/table-schema.ts';
+import { ByteWriter } from '../../../lib/byte-writer.ts';
+import type { KeysetQuery } from './keyset-query.ts';
+import type { PacketSink } from './packet-batches.ts';
+import { TextRowEncoder } from './text-row-encoder.ts';
+
+/** Rows of one table as row bytes. */
+export interface EncodedRows {
+  readonly bytes: Buffer;
+  readonly rowCount: number;
+  /** Key of the last of them; absent when there are none. */
+  readonly lastKey?: readonly string[];
+}
+
+/**
+ * What the snapshot SELECTs for a column. A FLOAT prints only 6 digits, and FLOAT(M,D) or
+ * DOUBLE(M,D) only D: as a plain double it prints all. Multiplied, not added to zero: that would lose -0.
+ */
+export function snapshotExpression(name: string, type: ColumnType): string {
+  return type.kind === 'float' ? `${name} * 1e0` : name;
+}
+
+/** Encodes row packets and remembers the last key; a batch is full at `maxBytes`. */
+export class RowCollector implements PacketSink<EncodedRows> {
+  readonly #query: KeysetQuery;
+  readonly #encoder: TextRowEncoder;
+  readonly #maxBytes: number;
+  readonly #writer: ByteWriter;
+  #rowCount = 0;
+  #last: { buffer: Buffer; offset: number; end: number } | undefined;
+
+  constructor(schema: TableSchema, query: KeysetQuery, maxBytes: number) {
+    this.#query = query;
+    this.#encoder = new TextRowEncoder(schema);
+    this.#maxBytes = maxBytes;
+    this.#writer = new ByteWriter();
+  }
+
+  set version(version: Version) {
+    this.#encoder.version = version;
+  }
+
+  add(buffer: Buffer, offset: number, end: number): boolean {
+    this.#encoder.encode(buffer, offset, end, this.#writer);
+    this.#rowCount++;
+    // Only the last one's key is wanted; the driver writes no second time into a chunk it has read.
+    this.#last = { buffer, offset, end };
+    return this.#writer.offset >= this.#maxBytes;
+  }
+
+  take(): EncodedRows {
+    const last = this.#last;
+    const rows = {
+      bytes: this.#writer.take(),
+      rowCount: this.#rowCount,
+      ...(last && { lastKey: this.#query.keyOf(last.buffer, last.offset, last.end) }),
+    };
+    this.#rowCount = 0;
+    this.#last = undefined;
+    return rows;
+  }
+}
