@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { QueryValues } from 'mysql2';
 import type { Connection, ResultSetHeader } from 'mysql2/promise';
 import { Random } from './random.ts';
 import { attendanceRow, columnsOfPast } from './school-past.ts';
@@ -22,7 +23,7 @@ export interface SchoolGeneratorOptions {
 
 interface Statement {
   readonly sql: string;
-  readonly values?: ({} | null)[];
+  readonly values?: QueryValues;
 }
 
 type Transaction = readonly Statement[];
