@@ -7,13 +7,18 @@ import type { TableSchema } from '../change/table-schema.ts';
  * - Every method is idempotent: the loader repeats whatever it cannot prove done, with the same
  *   token and the same bytes, and rows carry versions, so an older row never wins over a newer one.
  * - Order: calls for one table come one after another, in log order; different tables in parallel.
- * - Transient failures are thrown as CdcError of kind `transient` and repeated by the loader.
+ * - Errors: a transient failure is a CdcError of kind `transient`; the loader repeats the call. One
+ *   that concerns a single table for good is of kind `operator` with `details.table`; the loader
+ *   pauses that table. Any other one stops the loader.
  */
 export interface Sink extends AsyncDisposable {
   /** Creates or evolves the table so that rows of this schema fit. */
   applySchema(section: SchemaSection): Promise<void>;
-  /** Deletes every row older than the section's version; used by truncate and by the end of a snapshot. */
-  deleteOlder(section: TruncateSection | SweepSection, schema: TableSchema): Promise<void>;
+  /**
+   * Deletes every row older than the section's version; used by truncate and by the end of a
+   * snapshot. Does nothing when there is no such table.
+   */
+  deleteOlder(section: TruncateSection | SweepSection): Promise<void>;
   /** Writes rows, visible when it resolves. Throws if the store took fewer rows than were sent. */
   write(load: TableLoad): Promise<void>;
 }
@@ -25,4 +30,6 @@ export interface TableLoad {
   readonly chunks: readonly Buffer[];
   /** The same for the same rows on every attempt. */
   readonly token: string;
+  /** These rows may have been written before, so that the store may rightly take fewer of them. */
+  readonly repeated: boolean;
 }

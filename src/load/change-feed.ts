@@ -1,0 +1,17 @@
+import type { ChangeBatch } from '../change/change-batch.ts';
+import type { TableId } from '../change/table-id.ts';
+import type { TableSchema } from '../change/table-schema.ts';
+
+/** What the loader needs of a change log; `ChangeLog` in log/change-log.ts fits and explains it. */
+export interface ChangeFeed {
+  read(offset: number, maxBytes: number): FeedEntry[];
+  waitFor(offset: number, signal: AbortSignal): Promise<void>;
+  schema(table: TableId, version: string): TableSchema | undefined;
+  committed(consumer: string): number;
+  commit(consumer: string, offset: number): Promise<void>;
+}
+
+export interface FeedEntry {
+  readonly offset: number;
+  readonly batch: ChangeBatch;
+}
