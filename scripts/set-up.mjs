@@ -17,7 +17,8 @@ export function installPackages() {
   }
   if (isInstalled()) return;
   say('Installing Node packages');
-  run('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
+  // Not `npm ci`: it refuses a lock file made where the registry lacks other platforms' binaries.
+  run('npm', ['install', '--no-save', '--no-fund', '--no-audit', '--loglevel=error']);
 }
 
 /** Compiles src/ into dist/ unless dist/ is newer than every source. */
