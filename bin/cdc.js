@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { main } from '../dist/cli/main.js';
 
-process.exitCode = await main(process.argv.slice(2));
+// Ends the process even when a second Ctrl-C has left something open.
+process.exit(await main(process.argv.slice(2)));

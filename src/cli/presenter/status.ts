@@ -1,0 +1,105 @@
+import type { StatusReport } from '../../pipeline/status.ts';
+import { printable } from './display-width.ts';
+import { formatBytes, formatCount, formatCounted } from './format.ts';
+import { renderFreshness, renderLag } from './run.ts';
+import type { Style } from './style.ts';
+import { renderTable, type TableColumn } from './table.ts';
+
+export function renderStatus(status: StatusReport, style: Style): string {
+  return [
+    renderSummary(status, style),
+    section('snapshot', snapshotColumns, snapshotRows(status), style),
+    section('layers', layerColumns, layerRows(status), style),
+    section('errors', errorColumns, errorRows(status), style),
+  ].join('');
+}
+
+function renderSummary(status: StatusReport, style: Style): string {
+  const { running, source, lag, freshness, rows, log } = status;
+  const lines: [string, string][] = [
+    ['running', running === null ? 'no' : `yes, process ${running.pid} since ${running.since}`],
+  ];
+  if (source === null) lines.push(['source', 'nothing captured yet; run `cdc init`']);
+  else {
+    lines.push(['source', `${source.server} ${source.version}`]);
+    lines.push([
+      'position',
+      `${source.position ?? 'none'}, the binlog ends at ${source.endPosition ?? 'an unknown place'}`,
+    ]);
+  }
+  if (lag !== null) lines.push(['lag', renderLag(lag).replace(/^lag /, '')]);
+  if (freshness !== null) {
+    lines.push(['freshness', renderFreshness(freshness).replace(/^freshness /, '')]);
+  }
+  lines.push([
+    'rows',
+    `${formatCount(rows.total)} in ${formatCounted(status.transactions, 'transaction')}, ${formatCount(rows.perSecond)} rows/s`,
+  ]);
+  lines.push([
+    'log',
+    `${formatCount(log.entries)} entries, ${formatBytes(log.bytes)}, ${formatCount(log.behind)} not yet loaded`,
+  ]);
+  if (status.updatedAt !== null) lines.push(['as of', status.updatedAt]);
+  return lines.map(([title, text]) => `${style.bold(title.padEnd(9))}  ${text}\n`).join('');
+}
+
+function section(
+  title: string,
+  columns: readonly TableColumn[],
+  rows: readonly (readonly string[])[],
+  style: Style,
+): string {
+  return rows.length === 0 ? '' : `\n${title}\n${renderTable(columns, rows, style)}`;
+}
+
+const snapshotColumns: readonly TableColumn[] = [
+  { title: 'table' },
+  { title: 'chunks', align: 'right' },
+  { title: 'rows', align: 'right' },
+  { title: 'state' },
+];
+
+function snapshotRows(status: StatusReport): string[][] {
+  return status.snapshot.map(({ table, chunks, rows, done }) => [
+    printable(table),
+    formatCount(chunks),
+    formatCount(rows),
+    done ? 'done' : 'reading',
+  ]);
+}
+
+const layerColumns: readonly TableColumn[] = [
+  { title: 'model' },
+  { title: 'way' },
+  { title: 'rows', align: 'right' },
+  { title: 'keys recomputed', align: 'right' },
+  { title: 'rebuilds', align: 'right' },
+  { title: 'right as of' },
+];
+
+function layerRows(status: StatusReport): string[][] {
+  return status.layers.map((layer) => [
+    printable(layer.name),
+    layer.way,
+    formatCount(layer.rows),
+    formatCount(layer.keysRecomputed),
+    formatCount(layer.rebuilds),
+    layer.error === undefined ? (layer.cut ?? 'not built') : 'in error',
+  ]);
+}
+
+const errorColumns: readonly TableColumn[] = [
+  { title: 'at' },
+  { title: 'code' },
+  { title: 'table' },
+  { title: 'message' },
+];
+
+function errorRows(status: StatusReport): string[][] {
+  return status.errors.map(({ at, code, table, message }) => [
+    at,
+    code,
+    printable(table ?? ''),
+    printable(message),
+  ]);
+}
