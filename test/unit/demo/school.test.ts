@@ -12,11 +12,11 @@ import {
 const today = new Date('2026-03-15T12:00:00Z');
 
 test('the same seed and day give the same past', () => {
-  expect(pastRows(new Random(7), today)).toEqual(pastRows(new Random(7), today));
+  expect(pastOf(7) === pastOf(7)).toBe(true);
 });
 
 test('another seed gives another past', () => {
-  expect(pastRows(new Random(7), today)).not.toEqual(pastRows(new Random(8), today));
+  expect(pastOf(7) === pastOf(8)).toBe(false);
 });
 
 test('nothing of the past happens after today', () => {
@@ -41,3 +41,8 @@ test('a class id tells its term and course', () => {
   expect(ids.size).toBe(schoolPlan.terms * schoolPlan.courses);
   expect(Math.max(...ids)).toBe(classCount);
 });
+
+/** As text: comparing 300,000 rows one by one is slow, and a difference too long to read. */
+function pastOf(seed: number): string {
+  return JSON.stringify(pastRows(new Random(seed), today));
+}
