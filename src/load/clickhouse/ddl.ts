@@ -1,0 +1,243 @@
+import type { SchemaSection } from '../../change/change-batch.ts';
+import { splitTableId, type TableId } from '../../change/table-id.ts';
+import {
+  type Column,
+  deletedColumn,
+  type TableSchema,
+  versionColumn,
+} from '../../change/table-schema.ts';
+import { CdcError } from '../../errors.ts';
+import { clickhouseType, isWidening } from './type-map.ts';
+
+export const odsDatabase = '_ods';
+
+/** Tokens remembered per table: far more batches than are ever sent again. */
+const rememberedTokens = 1_000;
+
+/** A table as the engine has it. */
+export interface ExistingTable {
+  readonly comment: string;
+  readonly columns: readonly ExistingColumn[];
+}
+
+export interface ExistingColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly comment: string;
+  readonly isKey: boolean;
+}
+
+/**
+ * The statements that make the ODS table and its view fit a schema, in order. Each may be repeated:
+ * after a crash between two of them the plan made from the table as it then is ends the same.
+ * Throws CDC_SCHEMA_INCOMPATIBLE when rows that exist cannot be carried over.
+ *
+ * Columns that appear are added before the view names them, columns that go are dropped after.
+ */
+export function planSchema(existing: ExistingTable | undefined, section: SchemaSection): string[] {
+  const { table, schema, existingRows } = section;
+  assertNoReservedColumn(schema);
+  const shadow = physicalTable(`${table}~rebuild`);
+  const databases = [odsDatabase, splitTableId(table).database];
+  const prepare = databases.map((name) => `CREATE DATABASE IF NOT EXISTS ${quote(name)}`);
+  const cleanUp = `DROP TABLE IF EXISTS ${shadow} SYNC`;
+  const view = createView(schema);
+  if (existing === undefined) return [...prepare, createTable(physicalTable(table), schema), view];
+  if (existingRows === 'resnapshot') {
+    return [
+      ...prepare,
+      cleanUp,
+      createTable(physicalTable(table), schema, { replace: true }),
+      view,
+    ];
+  }
+  const change = compare(existing, section);
+  if (change.needsRebuild) {
+    const copied = change.kept.map(({ name }) => name).concat(versionColumn, deletedColumn);
+    const names = copied.map(quote).join(', ');
+    return [
+      ...prepare,
+      cleanUp,
+      createTable(shadow, schema, { defaults: section.defaults }),
+      `INSERT INTO ${shadow} (${names}) SELECT ${names} FROM ${physicalTable(table)}`,
+      `EXCHANGE TABLES ${physicalTable(table)} AND ${shadow}`,
+      view,
+      cleanUp,
+    ];
+  }
+  return [
+    ...prepare,
+    cleanUp,
+    ...alter(table, [...change.added, ...change.modified, ...change.commented]),
+    view,
+    ...alter(table, change.dropped),
+  ];
+}
+
+/**
+ * Deletes rows older than `{version:UInt64}`: writes a deleted row of that version for each key whose
+ * current row is older. Repeated, it finds nothing left; a row that came after it wins.
+ */
+export function deleteOlder(table: TableId): string {
+  const target = physicalTable(table);
+  return (
+    `INSERT INTO ${target} SELECT * REPLACE ({version:UInt64} AS ${versionColumn}, 1 AS ${deletedColumn}) ` +
+    `FROM (SELECT * FROM ${target} FINAL WHERE ${versionColumn} < {version:UInt64})`
+  );
+}
+
+/** `_ods`.`shop.orders`: one table whose name contains the dot. */
+export function physicalTable(table: TableId): string {
+  return `${quote(odsDatabase)}.${quote(table)}`;
+}
+
+export function quote(name: string): string {
+  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
+}
+
+function createTable(
+  target: string,
+  schema: TableSchema,
+  options: { replace?: boolean; defaults?: SchemaSection['defaults'] } = {},
+): string {
+  const columns = schema.columns.map((column) => defineColumn(column, options.defaults));
+  // The newest rows lie in the newest parts: the index lets a read of "everything since" skip the rest.
+  const own = [
+    `${versionColumn} UInt64`,
+    `${deletedColumn} UInt8`,
+    `INDEX _version_range ${versionColumn} TYPE minmax GRANULARITY 1`,
+  ];
+  return [
+    `CREATE ${options.replace ? 'OR REPLACE TABLE' : 'TABLE IF NOT EXISTS'} ${target}`,
+    `(${[...columns, ...own].join(', ')})`,
+    `ENGINE = ReplacingMergeTree(${versionColumn}, ${deletedColumn})`,
+    `ORDER BY (${schema.key.map(quote).join(', ')})`,
+    `SETTINGS non_replicated_deduplication_window = ${rememberedTokens}`,
+    `COMMENT ${quoteText(schema.comment ?? '')}`,
+  ].join(' ');
+}
+
+function createView(schema: TableSchema): string {
+  const { database, table } = splitTableId(schema.table);
+  const columns = schema.columns.map(({ name }) => quote(name)).join(', ');
+  return (
+    `CREATE OR REPLACE VIEW ${quote(database)}.${quote(table)} AS ` +
+    `SELECT ${columns} FROM ${physicalTable(schema.table)} FINAL`
+  );
+}
+
+function defineColumn(column: Column, defaults: SchemaSection['defaults']): string {
+  const literal = defaults?.[column.name];
+  const parts = [quote(column.name), clickhouseType(column)];
+  if (literal !== undefined && literal !== 'NULL') parts.push(`DEFAULT ${checkLiteral(literal)}`);
+  if (column.comment) parts.push(`COMMENT ${quoteText(column.comment)}`);
+  return parts.join(' ');
+}
+
+interface Changes {
+  readonly needsRebuild: boolean;
+  readonly kept: readonly Column[];
+  /** Clauses of ALTER TABLE. */
+  readonly added: readonly string[];
+  readonly modified: readonly string[];
+  readonly commented: readonly string[];
+  readonly dropped: readonly string[];
+}
+
+function compare(existing: ExistingTable, section: SchemaSection): Changes {
+  const { schema, defaults, table } = section;
+  const before = new Map(existing.columns.map((column) => [column.name, column]));
+  const after = new Set(schema.columns.map(({ name }) => name))
+    .add(versionColumn)
+    .add(deletedColumn);
+  assertSameKey(existing, schema);
+  const kept = schema.columns.filter(({ name }) => before.has(name));
+  const added = schema.columns.filter(({ name }) => !before.has(name));
+  const retyped = kept.filter((column) => before.get(column.name)?.type !== clickhouseType(column));
+  for (const column of retyped) assertWidening(table, column, before.get(column.name)?.type ?? '');
+  for (const column of added) assertHasDefault(table, column, defaults);
+  return {
+    // The type of a key column cannot be altered in place.
+    needsRebuild: retyped.some(({ name }) => before.get(name)?.isKey),
+    kept,
+    added: added.map((column) => `ADD COLUMN ${defineColumn(column, defaults)}`),
+    modified: retyped.map((each) => `MODIFY COLUMN ${quote(each.name)} ${clickhouseType(each)}`),
+    commented: [
+      ...kept
+        .filter(({ name, comment }) => before.get(name)?.comment !== (comment ?? ''))
+        .map(({ name, comment }) => `COMMENT COLUMN ${quote(name)} ${quoteText(comment ?? '')}`),
+      ...(existing.comment === (schema.comment ?? '')
+        ? []
+        : [`MODIFY COMMENT ${quoteText(schema.comment ?? '')}`]),
+    ],
+    dropped: existing.columns
+      .filter(({ name }) => !after.has(name))
+      .map(({ name }) => `DROP COLUMN ${quote(name)}`),
+  };
+}
+
+function alter(table: TableId, clauses: readonly string[]): string[] {
+  return clauses.length === 0 ? [] : [`ALTER TABLE ${physicalTable(table)} ${clauses.join(', ')}`];
+}
+
+function assertSameKey(existing: ExistingTable, schema: TableSchema): void {
+  const before = existing.columns.filter(({ isKey }) => isKey).map(({ name }) => name);
+  if (before.sort().join('\0') === [...schema.key].sort().join('\0')) return;
+  throw incompatible(
+    schema.table,
+    `its key was (${before.join(', ')}) and is now (${schema.key.join(', ')})`,
+  );
+}
+
+function assertWidening(table: TableId, column: Column, before: string): void {
+  const after = clickhouseType(column);
+  if (isWidening(before, after)) return;
+  throw incompatible(
+    table,
+    `column ${column.name} is ${before} and cannot become ${after} with its rows kept`,
+  );
+}
+
+/** Rows from before need a value: NULL, a literal, or the empty value that SQL gives numbers and text. */
+function assertHasDefault(
+  table: TableId,
+  column: Column,
+  defaults: SchemaSection['defaults'],
+): void {
+  if (column.nullable || defaults?.[column.name] !== undefined) return;
+  if (/^(U?Int|Float|Decimal|String)/.test(clickhouseType(column))) return;
+  throw incompatible(
+    table,
+    `column ${column.name} was added and its value in earlier rows is not known`,
+  );
+}
+
+function assertNoReservedColumn(schema: TableSchema): void {
+  const reserved = schema.columns.find(
+    ({ name }) => name === versionColumn || name === deletedColumn,
+  );
+  if (reserved !== undefined) {
+    throw incompatible(
+      schema.table,
+      `its column ${reserved.name} has a name of the warehouse’s own`,
+    );
+  }
+}
+
+/** A literal comes from the source's schema: nothing but NULL, a number or quoted text may become SQL. */
+function checkLiteral(literal: string): string {
+  if (/^(-?\d+(\.\d+)?(e[-+]?\d+)?|'([^'\\]|\\.)*')$/is.test(literal)) return literal;
+  throw new CdcError('CDC_INTERNAL', `Not a literal: ${literal}`);
+}
+
+export function incompatible(table: TableId, why: string, cause?: unknown): CdcError {
+  return new CdcError('CDC_SCHEMA_INCOMPATIBLE', `Loading ${table}: ${why}.`, {
+    cause,
+    details: { table },
+    remedy: `Load the table anew: cdc init --tables ${table}`,
+  });
+}
+
+function quoteText(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
