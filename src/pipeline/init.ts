@@ -47,7 +47,7 @@ export async function initProject(
   const matcher = options.tables && parseTablePatterns(options.tables);
   const only = (table: TableId) => matcher?.matches(table) ?? true;
   await using pipeline = await Pipeline.open(config, { logger: options.logger, only });
-  const { source, log } = pipeline.stages;
+  const { source, log, loader } = pipeline.stages;
   await assertSourceReady(source);
   const tables = (await source.tables()).map(({ table }) => table).filter(only);
   if (tables.length === 0) {
@@ -58,6 +58,7 @@ export async function initProject(
   }
   if (options.restart === true) await restartHistory(pipeline.stages);
   else if (options.tables !== undefined) await resetSnapshots(log, options.tables);
+  if (options.restart === true || options.tables !== undefined) await loader.release(tables);
   await prepareModels(pipeline.stages);
   const progress = await ProgressMeter.open(pipeline, tables);
   const timer = setInterval(() => options.onProgress?.(progress.read()), 200);

@@ -4,6 +4,7 @@ import type { ProjectConfig } from '../config/project-config.ts';
 import { CdcError } from '../errors.ts';
 import { acquireProcessLock, type ProcessLock } from '../lib/process-lock.ts';
 import type { LoadStep } from '../load/loader.ts';
+import { pausedTables } from '../load/paused-tables.ts';
 import type { Logger } from '../ops/logger.ts';
 import {
   Capture,
@@ -46,7 +47,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Takes the project's run lock and opens its stages. Throws CDC_PROJECT_LOCKED. */
   static async open(config: ProjectConfig, options: PipelineOptions): Promise<Pipeline> {
-    const lock = await acquireProcessLock(runLockFile(config));
+    const lock = acquireProcessLock(runLockFile(config));
     if (!('release' in lock)) {
       throw new CdcError(
         'CDC_PROJECT_LOCKED',
@@ -61,7 +62,7 @@ export class Pipeline implements AsyncDisposable {
       const stages = await openStages(config, options.logger, (log) => settled.schemas(log));
       return new Pipeline(config, options, lock, stages, settled);
     } catch (error) {
-      await lock.release();
+      lock.release();
       throw error;
     }
   }
@@ -178,7 +179,7 @@ export class Pipeline implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stages[Symbol.asyncDispose]();
-    await this.#lock.release();
+    this.#lock.release();
   }
 
   async #fixStartPosition(): Promise<void> {
@@ -220,8 +221,17 @@ export class Pipeline implements AsyncDisposable {
     return [...snapshots].map(({ table, chunks, rows, done }) => ({ table, chunks, rows, done }));
   }
 
+  /** Tables stopped by the capture or paused by the loader; both wait for `cdc init --tables`. */
   #stopped(): StatusError[] {
-    return [...this.stages.log.checkpoints<StoppedTable>(stoppedPrefix).values()];
+    const { log, catalog } = this.stages;
+    const stopped = [...log.checkpoints<StoppedTable>(stoppedPrefix).values()];
+    const paused = [...pausedTables(catalog).values()];
+    return [...stopped, ...paused].map(({ table, code, message, at }) => ({
+      code,
+      message,
+      at,
+      table,
+    }));
   }
 
   async #reportStatus(signal: AbortSignal): Promise<void> {

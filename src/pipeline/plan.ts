@@ -38,7 +38,7 @@ export async function applyLayers(
 ): Promise<LayersPlan> {
   const plan = await planLayers(config, logger);
   assertNoErrors('CDC_LAYERS_INVALID', 'The layer files have problems', plan.problems);
-  if ((await findProcessLock(runLockFile(config))) !== undefined) {
+  if (findProcessLock(runLockFile(config)) !== undefined) {
     await using catalog = await openCatalog(join(config.stateFolder, 'catalog'));
     await requestApplyLayers(catalog, signal);
     return plan;

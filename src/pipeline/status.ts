@@ -65,7 +65,7 @@ export function storeStatus(catalog: Catalog, status: StatusReport): Promise<voi
 
 /** The last stored status, with who is running now. Needs neither source nor engine. */
 export async function readStatus(config: ProjectConfig): Promise<StatusReport> {
-  const holder = await findProcessLock(runLockFile(config));
+  const holder = findProcessLock(runLockFile(config));
   const running = holder === undefined ? null : { pid: holder.pid, since: holder.since };
   await using catalog = await openCatalog(join(config.stateFolder, 'catalog'), { readOnly: true });
   return { ...(catalog.get<StatusReport>(statusKey) ?? emptyStatus), running };

@@ -1,9 +1,8 @@
-import type { Position, Version } from '../change/position.ts';
-import { versionOf } from '../change/position.ts';
+import { type Position, versionOf } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ClickhouseEngine } from '../engine/clickhouse-engine.ts';
-import type { SourceText, TextChunk } from '../source/source-text.ts';
+import type { MysqlTextReader, TextChunk } from '../source/mysql/mysql-text-reader.ts';
 import { columnList, odsTable, quote, temporaryTable } from './verify-sql.ts';
 
 export interface KeyDifference {
@@ -25,7 +24,7 @@ export interface TableVerification {
 
 export interface TableVerifier {
   readonly engine: ClickhouseEngine;
-  readonly source: SourceText;
+  readonly source: MysqlTextReader;
   readonly schema: TableSchema;
   readonly signal: AbortSignal;
   /** Resolves when ODS holds everything before the position. */
@@ -35,7 +34,10 @@ export interface TableVerifier {
 /** Keys of one checksum, on average. */
 const keysPerRange = 4096;
 const keysPerLook = 500;
-const looks = 10;
+const rowsPerChunk = 50_000;
+const looks = 12;
+/** A difference is believed when it is seen this often in a row: on MySQL a commit may be late to be visible. */
+const sightings = 2;
 
 /**
  * Source = ODS for one table, while both go on changing.
@@ -57,15 +59,21 @@ export async function verifyTable(verifier: TableVerifier): Promise<TableVerific
     const rows = await hashSource(verifier, hashes);
     const ranges = Math.max(1, Math.ceil(rows / keysPerRange));
     let suspects = await differingKeys(verifier, hashes, ranges);
+    const seen = new Map<string, number>();
     const differences: KeyDifference[] = [];
     for (let look = 0; look < looks && suspects.length > 0; look++) {
-      const moved: string[] = [];
+      const again: string[] = [];
       for (let at = 0; at < suspects.length; at += keysPerLook) {
-        const seen = await lookAt(verifier, suspects.slice(at, at + keysPerLook));
-        differences.push(...seen.differences);
-        moved.push(...seen.moved);
+        const found = await lookAt(verifier, suspects.slice(at, at + keysPerLook));
+        again.push(...found.moved);
+        for (const key of found.moved) seen.delete(key);
+        for (const { key, difference } of found.different) {
+          seen.set(key, (seen.get(key) ?? 0) + 1);
+          if (seen.get(key) === sightings) differences.push(difference);
+          else again.push(key);
+        }
       }
-      suspects = moved;
+      suspects = again;
     }
     return { table: schema.table, rows, ranges, differences, moving: suspects.length };
   } finally {
@@ -77,7 +85,8 @@ async function hashSource(verifier: TableVerifier, hashes: string): Promise<numb
   const { source, schema, signal, loadedPast } = verifier;
   let rows = 0;
   let last: TextChunk | undefined;
-  for await (const chunk of source.readText(schema, signal)) {
+  for await (const chunk of source.chunks(schema.table, rowsPerChunk)) {
+    signal.throwIfAborted();
     await withRows(verifier, chunk, async (raw) => {
       await verifier.engine.command(`INSERT INTO ${hashes} ${selectHashes(schema, raw)}`);
     });
@@ -114,21 +123,20 @@ async function differingKeys(
 async function lookAt(
   verifier: TableVerifier,
   keys: readonly string[],
-): Promise<{ differences: KeyDifference[]; moved: string[] }> {
+): Promise<{ different: { key: string; difference: KeyDifference }[]; moved: string[] }> {
   const { source, schema, signal, loadedPast } = verifier;
-  const chunk = await source.readTextOfKeys(schema, keys.map(parseKey), signal);
+  signal.throwIfAborted();
+  const chunk = await source.readKeys(schema.table, keys.map(parseKey));
   await loadedPast(chunk.high);
   return withRows(verifier, chunk, async (raw) => {
-    const rows = await compareKeys(verifier, raw, keys);
     const low = versionOf(chunk.low);
-    const differences: KeyDifference[] = [];
+    const different: { key: string; difference: KeyDifference }[] = [];
     const moved: string[] = [];
-    for (const row of rows) {
-      const hasMoved = row.version !== null && (BigInt(row.version) as Version) > low;
-      if (hasMoved) moved.push(row.key);
-      else differences.push(differenceOf(row));
+    for (const row of await compareKeys(verifier, raw, keys)) {
+      if (BigInt(row.version) > low) moved.push(row.key);
+      else different.push({ key: row.key, difference: differenceOf(row, schema) });
     }
-    return { differences, moved };
+    return { different, moved };
   });
 }
 
@@ -136,14 +144,16 @@ interface ComparedRow {
   readonly key: string;
   readonly inSource: number;
   readonly inOds: number;
-  readonly version: string | null;
+  /** Highest version of the key in ODS, 0 when it was never there. */
+  readonly version: string;
   readonly columns: string[];
 }
 
-function differenceOf(row: ComparedRow): KeyDifference {
-  if (row.inSource === 0) return { key: row.key, kind: 'extra' };
-  if (row.inOds === 0) return { key: row.key, kind: 'missing' };
-  return { key: row.key, kind: 'different', columns: row.columns };
+function differenceOf(row: ComparedRow, schema: TableSchema): KeyDifference {
+  const key = displayKey(row.key, schema);
+  if (row.inSource === 0) return { key, kind: 'extra' };
+  if (row.inOds === 0) return { key, kind: 'missing' };
+  return { key, kind: 'different', columns: row.columns };
 }
 
 /** The keys that differ between the rows just read and ODS, with the newest ODS version of each. */
@@ -156,19 +166,17 @@ function compareKeys(
   const wanted = `${keyText(schema)} IN (SELECT arrayJoin({keys:Array(String)}))`;
   const ods = odsTable(schema.table);
   const bytes = names.map((name) => `formatRow('RowBinary', ${quote(name)})`).join(', ');
-  const side = (from: string, tag: number) =>
-    `SELECT ${keyText(schema)} AS key, ${tag} AS side, [${bytes}] AS cells FROM ${from} WHERE ${wanted}`;
+  const side = (from: string, tag: number, version: string) =>
+    `SELECT ${keyText(schema)} AS key, ${tag} AS side, [${bytes}] AS cells, toUInt64(${version}) AS version FROM ${from} WHERE ${wanted}`;
   const labels = `[${names.map((name) => `'${name.replaceAll(/['\\]/g, '\\$&')}'`).join(', ')}]`;
   return engine.rows<ComparedRow>(
-    `SELECT key, countIf(side = 1) AS inSource, countIf(side = 2) AS inOds,
-       (SELECT groupArray((k, toString(v))) FROM (SELECT ${keyText(schema)} AS k, max(_version) AS v FROM ${ods} WHERE ${wanted} GROUP BY k)) AS versions,
-       arrayFirst(pair -> pair.1 = key, versions).2 AS found,
-       if(found = '', NULL, found) AS version,
-       anyIf(cells, side = 1) AS left, anyIf(cells, side = 2) AS right,
+    `SELECT key, toUInt8(countIf(side = 1)) AS inSource, toUInt8(countIf(side = 2)) AS inOds,
+       toString(max(version)) AS version, anyIf(cells, side = 1) AS left, anyIf(cells, side = 2) AS right,
        arrayFilter((label, a, b) -> a <> b, ${labels}, left, right) AS columns
-     FROM (${side(raw, 1)} UNION ALL ${side(`${ods} FINAL`, 2)})
+     FROM (${side(raw, 1, '0')} UNION ALL ${side(`${ods} FINAL`, 2, '0')}
+       UNION ALL SELECT ${keyText(schema)} AS key, 3 AS side, [] AS cells, max(_version) AS version FROM ${ods} WHERE ${wanted} GROUP BY key)
      GROUP BY key
-     HAVING inSource <> inOds OR left <> right
+     HAVING inSource <> inOds OR (inSource = 1 AND left <> right)
      ORDER BY key`,
     { params: { keys } },
   );
@@ -190,7 +198,7 @@ async function withRows<T>(
         table: raw,
         columns: schema.columns.map(({ name }) => name),
         format: 'TabSeparated',
-        body: [chunk.text],
+        body: [chunk.tsv],
         settings: { precise_float_parsing: 1 },
       });
     }
@@ -205,15 +213,32 @@ function selectHashes(schema: TableSchema, from: string, isOds = false): string 
   return `SELECT ${keyText(schema)} AS key, cityHash64(${row}) AS h1, sipHash64(${row}) AS h2 FROM ${from}${isOds ? ' FINAL' : ''}`;
 }
 
-/** The key as a JSON array of strings: readable, exact, and the same from both sides. */
+/**
+ * The key as a JSON array of texts, the same from both sides and as the text reader takes it: strings
+ * as hex of their bytes.
+ */
 function keyText(schema: TableSchema): string {
-  const parts = schema.key.map((name) => {
-    const type = schema.columns.find((column) => column.name === name)?.type.kind;
-    return type === 'binary' ? `hex(${quote(name)})` : `toString(${quote(name)})`;
-  });
+  const parts = schema.key.map((name) =>
+    isBytes(schema, name) ? `lower(hex(${quote(name)}))` : `toString(${quote(name)})`,
+  );
   return `toJSONString([${parts.join(', ')}])`;
 }
 
 function parseKey(key: string): string[] {
   return JSON.parse(key) as string[];
+}
+
+/** For people: strings as they are, binary as hex. */
+function displayKey(key: string, schema: TableSchema): string {
+  const parts = parseKey(key).map((part, index) => {
+    const name = schema.key[index] ?? '';
+    const kind = schema.columns.find((column) => column.name === name)?.type.kind;
+    return kind === 'string' || kind === 'json' ? Buffer.from(part, 'hex').toString('utf8') : part;
+  });
+  return JSON.stringify(parts);
+}
+
+function isBytes(schema: TableSchema, name: string): boolean {
+  const kind = schema.columns.find((column) => column.name === name)?.type.kind;
+  return kind === 'string' || kind === 'json' || kind === 'binary' || kind === 'geometry';
 }

@@ -14,8 +14,7 @@ import type { ChangeLog } from '../log/change-log.ts';
 import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlTextReader } from '../source/mysql/mysql-text-reader.ts';
-import type { SourceText } from '../source/source-text.ts';
-import { type StoppedTable, stoppedPrefix } from './capture.ts';
+import { type StoppedTable, stoppedPrefix, streamCheckpoint } from './capture.ts';
 import { withHeldCut } from './control.ts';
 import { Pipeline } from './pipeline.ts';
 import { runLockFile } from './status.ts';
@@ -61,7 +60,7 @@ export async function verifyProject(
   config: ProjectConfig,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
-  if ((await findProcessLock(runLockFile(config))) !== undefined) {
+  if (findProcessLock(runLockFile(config)) !== undefined) {
     await using catalog = await openCatalog(join(config.stateFolder, 'catalog'));
     await using engine = await openEngine(config.warehouse, {
       stateFolder: config.stateFolder,
@@ -124,7 +123,8 @@ async function verify(
   const total = schemas.length + 1;
   const tables: TableVerification[] = [];
   await engine.command('CREATE DATABASE IF NOT EXISTS _verify');
-  await using source = new MysqlTextReader(config.source);
+  const epoch = log.checkpoint<Position>(streamCheckpoint)?.epoch ?? 0;
+  await using source = await MysqlTextReader.open(config.source, epoch);
   for (const [done, schema] of schemas.entries()) {
     options.onProgress?.({ name: schema.table, done, total });
     tables.push(await verifyOne(engine, source, schema, catalog, options.signal));
@@ -140,7 +140,7 @@ async function verify(
 
 function verifyOne(
   engine: ClickhouseEngine,
-  source: SourceText,
+  source: MysqlTextReader,
   schema: TableSchema,
   catalog: Catalog,
   signal: AbortSignal,

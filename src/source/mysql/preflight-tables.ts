@@ -4,11 +4,7 @@ import { deletedColumn, versionColumn } from '../../change/table-schema.ts';
 import type { ErrorCode, Problem } from '../../errors.ts';
 import type { MysqlSession } from './connection.ts';
 import type { MysqlSourceOptions } from './options.ts';
-import {
-  type SchemaReader,
-  type TableDescription,
-  unsupportedColumns,
-} from './schema/schema-reader.ts';
+import { type TableDescription, unsupportedColumns } from './schema/schema-reader.ts';
 import { isAtLeast, type ServerInfo } from './server-info.ts';
 import { excludeRemedy, unsupportedTypeMessage } from './type-map.ts';
 

@@ -6,7 +6,7 @@ import type { ColumnDescription } from '../schema/schema-reader.ts';
 /**
  * Values of key columns, as text that JSON can hold (`SnapshotProgress.lastKey`) and as SQL literals
  * that the server compares exactly as it orders the column. As text, strings and binary are the hex of
- * their bytes (strings in UTF-8); everything else is what the server prints, BIT as a number.
+ * their bytes (strings in UTF-8); everything else is what the server prints. BIT is selected as a number.
  */
 export interface KeyColumn {
   readonly type: ColumnType;
@@ -19,8 +19,6 @@ export function keyText({ type }: KeyColumn, bytes: Buffer): string {
     case 'string':
     case 'binary':
       return bytes.toString('hex');
-    case 'bit':
-      return BigInt(`0x${bytes.toString('hex') || '0'}`).toString();
     default:
       return bytes.toString('latin1');
   }

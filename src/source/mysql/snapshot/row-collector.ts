@@ -16,9 +16,11 @@ export interface EncodedRows {
 /**
  * What the snapshot SELECTs for a column. A FLOAT prints only 6 digits, and FLOAT(M,D) or
  * DOUBLE(M,D) only D: as a plain double it prints all. Multiplied, not added to zero: that would lose -0.
+ * BIT prints as raw bytes unless it is a number.
  */
 export function snapshotExpression(name: string, type: ColumnType): string {
-  return type.kind === 'float' ? `${name} * 1e0` : name;
+  if (type.kind === 'float') return `${name} * 1e0`;
+  return type.kind === 'bit' ? `${name} + 0` : name;
 }
 
 /** Encodes row packets and remembers the last key; a batch is full at `maxBytes`. */

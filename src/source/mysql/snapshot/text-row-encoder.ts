@@ -100,7 +100,7 @@ function valueCode(type: Column['type'], index: number): string {
     case 'decimal':
       return `values.decimal${decimalBits(type.precision)}(${text});`;
     case 'bit':
-      return `values.bit(${text});`;
+      return `values.int64(${text});`;
     case 'date':
       return type.text ? `values.bytes(${text});` : `values.date(${text}, ${index});`;
     case 'datetime':

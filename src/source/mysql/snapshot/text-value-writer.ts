@@ -88,15 +88,6 @@ export class TextValueWriter {
     writeBigInt(writer, parseBigDecimal(buffer, at, length), 32);
   }
 
-  /** BIT arrives as its bytes, highest first. */
-  bit(writer: ByteWriter, buffer: Buffer, at: number, length: number): void {
-    for (let index = 0; index < 8; index++) {
-      writer.buffer[writer.offset + index] =
-        index < length ? (buffer[at + length - 1 - index] ?? 0) : 0;
-    }
-    writer.offset += 8;
-  }
-
   date(writer: ByteWriter, buffer: Buffer, at: number, _length: number, column: number): void {
     writeInt32(writer, this.#parseDay(buffer, at, column));
   }
