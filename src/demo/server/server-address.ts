@@ -18,7 +18,8 @@ export function parseServerUrl(text: string, variable: string): ServerAddress {
     });
   }
   return {
-    host: url.hostname,
+    // An IPv6 address stands in brackets in a URL only.
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? 3306 : Number(url.port),
     user: decodeURIComponent(url.username) || 'root',
     password: new Secret(decodeURIComponent(url.password)),
@@ -29,5 +30,6 @@ export function parseServerUrl(text: string, variable: string): ServerAddress {
 export function renderServerUrl(address: ServerAddress): string {
   const user = encodeURIComponent(address.user);
   const password = encodeURIComponent(address.password.reveal());
-  return `mysql://${user}:${password}@${address.host}:${address.port}`;
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return `mysql://${user}:${password}@${host}:${address.port}`;
 }
