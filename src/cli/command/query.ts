@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { type Command, Option } from 'commander';
 import { CdcError } from '../../errors.ts';
 import type { CommandContext } from '../context.ts';
@@ -52,7 +53,7 @@ async function statementOf(argument: string | undefined, context: CommandContext
   }
   const text =
     argument === undefined || argument === '-'
-      ? Buffer.concat(await stdin.toArray()).toString('utf8')
+      ? Buffer.concat(await addAbortSignal(context.signal, stdin).toArray()).toString('utf8')
       : argument;
   const sql = text.trim().replace(/;\s*$/, '');
   if (sql === '') throw new CdcError('CDC_USAGE', 'the statement is empty');

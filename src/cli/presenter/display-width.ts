@@ -1,3 +1,5 @@
+/** What style.ts writes around a text. */
+const colorSequence = new RegExp(`(${String.fromCharCode(27)}\\[\\d+m)`);
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** East Asian Wide and Fullwidth blocks (Unicode Annex 11), as inclusive ranges. */
@@ -17,11 +19,13 @@ const wideRanges: readonly (readonly [number, number])[] = [
   [0x20000, 0x3fffd],
 ];
 
-/** Columns that a text takes on a terminal: two for a wide character, none for a combining one. */
+/** Columns that a text takes on a terminal: two for a wide character, none for a combining one or a colour. */
 export function displayWidth(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of segmenter.segment(text)) width += graphemeWidth(segment);
+  for (const [, glyphs] of styledRuns(text)) {
+    for (const { segment } of segmenter.segment(glyphs)) width += graphemeWidth(segment);
+  }
   return width;
 }
 
@@ -30,12 +34,23 @@ export function truncateToWidth(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   let kept = '';
   let used = 0;
-  for (const { segment } of segmenter.segment(text)) {
-    used += graphemeWidth(segment);
-    if (used > width - 1) break;
-    kept += segment;
+  for (const [style, glyphs] of styledRuns(text)) {
+    kept += style;
+    for (const { segment } of segmenter.segment(glyphs)) {
+      used += graphemeWidth(segment);
+      if (used <= width - 1) kept += segment;
+    }
   }
   return `${kept}…`;
+}
+
+/** A text as pairs of a colour sequence, which takes no room, and what follows it. */
+function styledRuns(text: string): [style: string, glyphs: string][] {
+  const parts = ['', ...text.split(colorSequence)];
+  return Array.from({ length: parts.length / 2 }, (_, index) => [
+    parts[index * 2] ?? '',
+    parts[index * 2 + 1] ?? '',
+  ]);
 }
 
 /** Control characters and direction marks made visible: data must not drive the terminal. */

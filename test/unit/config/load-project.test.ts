@@ -142,9 +142,9 @@ test.each([
   },
   {
     name: 'a list where a mapping stands',
-    text: `${minimal}layers: []\n`,
+    text: `${minimal}  ssl: []\n`,
     expected:
-      'cdc.yaml:5:9 layers: expected a mapping with folder, rebuildShare, found a list -> The SQL models on top of the captured tables.',
+      'cdc.yaml:5:8 source.ssl: expected a mapping with ca, rejectUnauthorized, found a list -> Present: connect with TLS.',
   },
   {
     name: 'a value in a list',

@@ -1,0 +1,244 @@
+import { expect, test } from 'vitest';
+import { renderCheck } from '../../../src/cli/presenter/check.ts';
+import {
+  displayWidth,
+  printable,
+  truncateToWidth,
+} from '../../../src/cli/presenter/display-width.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatMs,
+} from '../../../src/cli/presenter/format.ts';
+import { renderInit, renderInitProgress } from '../../../src/cli/presenter/init.ts';
+import { renderRunProgress } from '../../../src/cli/presenter/run.ts';
+import { renderStatus } from '../../../src/cli/presenter/status.ts';
+import { plainStyle } from '../../../src/cli/presenter/style.ts';
+import { renderTable } from '../../../src/cli/presenter/table.ts';
+import { renderVerify } from '../../../src/cli/presenter/verify.ts';
+import type { StatusReport } from '../../../src/pipeline/status.ts';
+
+const status: StatusReport = {
+  running: { pid: 41, since: '2026-01-01T00:00:00.000Z' },
+  source: {
+    server: 'MariaDB',
+    version: '10.11.6',
+    position: 'b.000003:120',
+    endPosition: 'b.000003:920',
+  },
+  lag: { bytes: 800, seconds: 0.25 },
+  freshness: { p50Ms: 120, p99Ms: 1340 },
+  rows: { perSecond: 1200, total: 34_000 },
+  transactions: 1,
+  log: { entries: 12, bytes: 3_400_000, behind: 2 },
+  snapshot: [{ table: 'shop.订单', chunks: 4, rows: 2000, done: true }],
+  layers: [
+    {
+      name: 'dwd.order_wide',
+      layer: 'dwd',
+      way: 'keys',
+      why: 'driven by shop.orders',
+      rows: 2000,
+      keysRecomputed: 51,
+      rebuilds: 1,
+      lastMs: 12,
+      cut: 'b.000003:120',
+    },
+  ],
+  errors: [{ code: 'CDC_TYPE_UNSUPPORTED', message: 'column v', at: '12:00', table: 'shop.v' }],
+  updatedAt: '2026-01-01T00:00:01.000Z',
+};
+
+test.each([
+  { text: 'plain', width: 5 },
+  { text: '订单', width: 4 },
+  { text: '한국어', width: 6 },
+  { text: 'カナ', width: 4 },
+  { text: 'ｶﾅ', width: 2 },
+  { text: 'é', width: 1 },
+  { text: 'e\u0301', width: 1 },
+  { text: '👩‍👩‍👧‍👦', width: 2 },
+  { text: '🇩🇪', width: 2 },
+  { text: '☎️', width: 2 },
+  { text: '─…', width: 2 },
+  { text: '', width: 0 },
+])('"$text" takes $width columns', ({ text, width }) => {
+  expect(displayWidth(text)).toBe(width);
+});
+
+test.each([
+  { text: 'short', width: 5, expected: 'short' },
+  { text: 'longer', width: 5, expected: 'long…' },
+  { text: '订单表格', width: 6, expected: '订单…' },
+])('"$text" is cut to $width columns', ({ text, width, expected }) => {
+  expect(truncateToWidth(text, width)).toBe(expected);
+  expect(displayWidth(truncateToWidth(text, width))).toBeLessThanOrEqual(width);
+});
+
+test('data cannot drive the terminal', () => {
+  expect(printable('a\u001b[31m\n\t\u202eb')).toBe('a\\u001b[31m\\n\\t\\u202eb');
+});
+
+test('a table is aligned by what is seen, numbers to the right', () => {
+  const columns = [
+    { title: 'name' },
+    { title: 'rows', align: 'right' as const },
+    { title: 'note' },
+  ];
+  const rows = [
+    ['订单', '5', 'x'],
+    ['orders', '12,345', ''],
+  ];
+  expect(renderTable(columns, rows, plainStyle)).toBe(
+    `name      rows  note
+──────  ──────  ────
+订单         5  x
+orders  12,345
+`,
+  );
+});
+
+test('numbers are written for people', () => {
+  expect([0, 999, 1234567].map(formatCount)).toEqual(['0', '999', '1,234,567']);
+  expect([0, 999, 1000, 999_600, 3_400_000, 123_456_789].map(formatBytes)).toEqual([
+    '0 B',
+    '999 B',
+    '1.0 kB',
+    '1.0 MB',
+    '3.4 MB',
+    '123 MB',
+  ]);
+  expect([0, 3, 135, 3723].map(formatDuration)).toEqual(['0:00', '0:03', '2:15', '1:02:03']);
+  expect([85.4, 1234].map(formatMs)).toEqual(['85 ms', '1.2 s']);
+});
+
+test('the progress of a snapshot shows share, rows, rate and time left', () => {
+  const progress = {
+    phase: 'snapshot' as const,
+    tablesDone: 4,
+    tables: 12,
+    rows: 122_100,
+    rowsExpected: 200_000,
+    rowsPerSecond: 231_000,
+    secondsLeft: 3.2,
+  };
+  expect(renderInitProgress(progress)).toBe(
+    'snapshot ███████████████░░░░░░░░░  61%  122,100 of 200,000 rows  231,000 rows/s  0:03 left  4 of 12 tables',
+  );
+  const overEstimate = { ...progress, rows: 300_000, secondsLeft: null };
+  expect(renderInitProgress(overEstimate)).toContain(' 99%  300,000 of 200,000 rows');
+  expect(renderInitProgress({ ...progress, rows: 0, rowsExpected: 0 })).toContain('  0%');
+  expect(renderInitProgress({ ...progress, phase: 'layers' })).toContain('building models');
+});
+
+test('a snapshot ends with its figures and the next step', () => {
+  const report = { tables: 12, rows: 200_000, seconds: 2, interrupted: false, status };
+  expect(renderInit(report, plainStyle)).toBe(
+    'snapshot done: 12 tables, 200,000 rows in 0:02 (100,000 rows/s), 1 model built\n' +
+      'next: `cdc run` follows the source from here\n',
+  );
+  expect(renderInit({ ...report, interrupted: true }, plainStyle)).toContain('`cdc init` goes on');
+});
+
+test('the line of a run shows lag, freshness, rate and errors', () => {
+  expect(renderRunProgress(status)).toBe(
+    'running  lag 250 ms, 800 B  freshness p50 120 ms, p99 1.3 s  1,200 rows/s  34,000 rows  1 in error: see cdc status',
+  );
+});
+
+test('the status names everything that is known', () => {
+  expect(
+    renderStatus(status, plainStyle),
+  ).toBe(`running    yes, process 41 since 2026-01-01T00:00:00.000Z
+source     MariaDB 10.11.6
+position   b.000003:120, the binlog ends at b.000003:920
+lag        250 ms, 800 B
+freshness  p50 120 ms, p99 1.3 s
+rows       34,000 in 1 transaction, 1,200 rows/s
+log        12 entries, 3.4 MB, 2 not yet loaded
+as of      2026-01-01T00:00:01.000Z
+
+snapshot
+table      chunks   rows  state
+─────────  ──────  ─────  ─────
+shop.订单       4  2,000  done
+
+layers
+model           way    rows  keys recomputed  rebuilds  right as of
+──────────────  ────  ─────  ───────────────  ────────  ────────────
+dwd.order_wide  keys  2,000               51         1  b.000003:120
+
+errors
+at     code                  table   message
+─────  ────────────────────  ──────  ────────
+12:00  CDC_TYPE_UNSUPPORTED  shop.v  column v
+`);
+});
+
+test('the status of a project without a snapshot says what to do', () => {
+  const empty: StatusReport = { ...status, running: null, source: null, lag: null, snapshot: [] };
+  const text = renderStatus({ ...empty, layers: [], errors: [] }, plainStyle);
+  expect(text).toContain('running    no\n');
+  expect(text).toContain('run `cdc init`');
+  expect(text).not.toContain('snapshot\n');
+});
+
+test('verify lists the keys that differ, of tables and of layers', () => {
+  const report = {
+    ok: false,
+    tables: [
+      {
+        table: 'shop.orders',
+        rows: 2000,
+        ranges: 1,
+        moving: 0,
+        differences: [
+          { key: '["42"]', kind: 'different' as const, columns: ['amount', 'status'] },
+          { key: '["43"]', kind: 'missing' as const },
+          { key: '["44"]', kind: 'extra' as const },
+        ],
+      },
+    ],
+    stopped: [{ table: 'shop.v', code: 'CDC_TYPE_UNSUPPORTED', message: 'column v', at: '' }],
+    layers: [
+      {
+        name: 'dwd.order_wide',
+        layer: 'dwd' as const,
+        rows: 2000,
+        differences: 1,
+        keys: ['["42"]'],
+      },
+    ],
+  };
+  const text = renderVerify(report, plainStyle);
+  expect(text).toContain(`shop.orders, by key:
+  ["42"]  differs in amount, status
+  ["43"]  is missing in the warehouse
+  ["44"]  is not in the source
+`);
+  expect(text).toContain('dwd.order_wide, by key:\n  ["42"]\n');
+  expect(text).toContain('shop.v is stopped: column v (CDC_TYPE_UNSUPPORTED)\n');
+  expect(text).toMatch(/\ndifferences: 3 in tables, 1 in layers, 1 table stopped\n$/);
+  const right = { ok: true, tables: [], stopped: [], layers: [] };
+  expect(renderVerify(right, plainStyle)).toMatch(/source = ODS = layers: 0 differences\n$/);
+});
+
+test('a check that finds warnings only is ready', () => {
+  const report = {
+    source: { server: 'MySQL', version: '9.7.0' },
+    warehouse: { version: '26.7.1' },
+    tables: 1,
+    problems: [
+      {
+        code: 'CDC_PREFLIGHT_FAILED' as const,
+        where: 'binlog',
+        message: 'short',
+        severity: 'warning' as const,
+      },
+    ],
+  };
+  expect(renderCheck(report, plainStyle)).toBe(
+    'source     MySQL 9.7.0, 1 table\nwarehouse  ClickHouse 26.7.1\nwarning binlog short\nready, 1 warning\n',
+  );
+});
