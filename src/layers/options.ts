@@ -8,6 +8,10 @@ export const layersOptions = z.strictObject({
   rebuildShare: z.number().min(0).max(1).default(0.25).meta({
     description: 'Above this share of affected keys a model is rebuilt and swapped instead.',
   }),
+  rebuildFromKeys: z.number().int().min(1).default(20_000).meta({
+    description:
+      'Fewer affected keys than this are always recomputed by key, whatever their share.',
+  }),
 });
 
 export type LayersOptions = z.output<typeof layersOptions>;

@@ -1,0 +1,41 @@
+import { quoteName } from './sql-text.ts';
+
+/** Database of everything the layers store; readers use the views in `dwd`, `dws` and `ads`. */
+export const layersDatabase = '_layers';
+export const odsDatabase = '_ods';
+
+/** Quoted names of the tables that belong to one maintained node. */
+export interface NodeTables {
+  readonly rows: string;
+  /** A new version of the rows, before it takes their place. */
+  readonly shadow: string;
+  /** Old and new rows of each refresh, kept until its cut is published. */
+  readonly delta: string;
+  /** Keys to recompute; of no value after a refresh. */
+  readonly keys: string;
+}
+
+export function nodeTables(node: string): NodeTables {
+  const table = (suffix: string) => `${layersDatabase}.${quoteName(node + suffix)}`;
+  return {
+    rows: table(''),
+    shadow: table('#new'),
+    delta: table('#delta'),
+    keys: table('#keys'),
+  };
+}
+
+/** Hidden stage of a model that aggregates joined rows. */
+export function stageName(model: string): string {
+  return `${model}#rows`;
+}
+
+/** Quoted name of the view that readers use. */
+export function viewName(model: string): string {
+  const [layer = '', name = ''] = model.split('.');
+  return `${quoteName(layer)}.${quoteName(name)}`;
+}
+
+export function odsTable(table: string): string {
+  return `${odsDatabase}.${quoteName(table)}`;
+}

@@ -1,0 +1,116 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import type { BuiltRows } from './model-build.ts';
+import type { CompiledModel } from './model-compiler.ts';
+import type { LayerName, ModelFile } from './model-file.ts';
+import { parseModelFile } from './model-file.ts';
+import type { Attempt } from './node-refresh.ts';
+
+/** What the catalog keeps of a model that is built. */
+export interface ModelRecord {
+  readonly name: string;
+  readonly layer: LayerName;
+  readonly file: string;
+  /** The model's text as it was applied; the file may have been edited since. */
+  readonly sql: string;
+  readonly fingerprint: string;
+  readonly way: 'keys' | 'rebuild';
+  readonly why: string;
+  /** Its maintained tables with their numbers of rows; the model's own and perhaps a hidden stage. */
+  readonly nodeRows: Readonly<Record<string, number>>;
+  readonly rows: number;
+  readonly keysRecomputed: number;
+  readonly rebuilds: number;
+  readonly lastMs: number;
+  /** Why it stopped; it stays at its last good cut until it is applied again. */
+  readonly error?: string;
+}
+
+/** The attempt that was begun last, for the cut after `from`. */
+interface StoredAttempt extends Attempt {
+  readonly from: string;
+  readonly isDone: boolean;
+}
+
+const modelPrefix = 'layers/model/';
+const attemptKey = 'layers/attempt';
+
+/** The layers' part of the catalog. */
+export class LayerState {
+  readonly #catalog: Catalog;
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog;
+  }
+
+  /** By name. */
+  records(): Map<string, ModelRecord> {
+    const entries = this.#catalog.entries<ModelRecord>(modelPrefix).values();
+    return new Map([...entries].map((record) => [record.name, record]));
+  }
+
+  async store(records: readonly ModelRecord[]): Promise<void> {
+    if (records.length > 0) await this.#catalog.batch(recordValues(records));
+  }
+
+  async forget(model: string): Promise<void> {
+    await this.#catalog.remove(modelPrefix + model);
+  }
+
+  /**
+   * Numbers a new attempt to refresh from the cut `from`. An attempt from the same cut as the last one,
+   * or after one that did not finish, repeats it: what that one changed counts as unpublished still.
+   */
+  async beginAttempt(from: bigint): Promise<Attempt> {
+    const last = this.#catalog.get<StoredAttempt>(attemptKey);
+    const build = (last?.build ?? 0) + 1;
+    const isRepeat = last !== undefined && (last.from === String(from) || !last.isDone);
+    const attempt = { build, firstBuild: isRepeat ? last.firstBuild : build };
+    await this.#catalog.put(attemptKey, { ...attempt, from: String(from), isDone: false });
+    return attempt;
+  }
+
+  /** The attempt is through: its records and its end are one commit. */
+  async endAttempt(from: bigint, attempt: Attempt, records: readonly ModelRecord[]): Promise<void> {
+    const ended: StoredAttempt = { ...attempt, from: String(from), isDone: true };
+    await this.#catalog.batch({ ...recordValues(records), [attemptKey]: ended });
+  }
+
+  /** A number for a build outside of a refresh, larger than all before it. */
+  async nextBuild(): Promise<number> {
+    const last = this.#catalog.get<StoredAttempt>(attemptKey);
+    const build = (last?.build ?? 0) + 1;
+    const idle: StoredAttempt = { build, firstBuild: build, from: '', isDone: true };
+    await this.#catalog.put(attemptKey, last === undefined ? idle : { ...last, build });
+    return build;
+  }
+}
+
+function recordValues(records: readonly ModelRecord[]): Record<string, ModelRecord> {
+  return Object.fromEntries(records.map((record) => [modelPrefix + record.name, record]));
+}
+
+export function recordOf(
+  compiled: CompiledModel,
+  before: ModelRecord | undefined,
+  built: BuiltRows & { ms: number },
+): ModelRecord {
+  const { model, way, why, fingerprint } = compiled;
+  return {
+    name: model.name,
+    layer: model.layer,
+    file: model.file,
+    sql: model.sql,
+    fingerprint,
+    way,
+    why,
+    nodeRows: built.nodeRows,
+    rows: built.rows,
+    keysRecomputed: before?.keysRecomputed ?? 0,
+    rebuilds: (before?.rebuilds ?? 0) + 1,
+    lastMs: built.ms,
+  };
+}
+
+export function modelOf(record: ModelRecord): ModelFile {
+  return parseModelFile(record.sql, record.layer, record.file).model;
+}

@@ -1,0 +1,284 @@
+import { CdcError, type Problem } from '../errors.ts';
+import { CutChanges } from './cut-changes.ts';
+import { nodeTables } from './layer-names.ts';
+import { LayerState, type ModelRecord, modelOf, recordOf } from './layer-state.ts';
+import type {
+  LayerStatus,
+  Layers,
+  LayersCut,
+  LayersPlan,
+  LayersSetup,
+  RefreshReport,
+} from './layers.ts';
+import { buildModel } from './model-build.ts';
+import type { CompiledModel } from './model-compiler.ts';
+import { type ModelFile, readModels } from './model-file.ts';
+import { ModelRefresher, type ModelRun } from './model-refresher.ts';
+import { compileModels, type ModelSet } from './model-set.ts';
+import { type LayerDifference, verifyModel } from './model-verification.ts';
+import { databaseStatements, dropStatements } from './node-storage.ts';
+import { type PlanInput, planModels } from './plan-models.ts';
+import { runInOrder } from './run-in-order.ts';
+
+/** Deltas and keys of published cuts are thrown away once in that many refreshes. */
+const clearEvery = 50;
+
+/** The layers of one project on one engine. */
+export class MaintainedLayers implements Layers {
+  readonly #setup: LayersSetup;
+  readonly #state: LayerState;
+  /** What is built, in order of dependency; undefined until it is needed. */
+  #models: readonly CompiledModel[] | undefined;
+  #records: Map<string, ModelRecord> | undefined;
+  /** The schemas that `#models` were compiled for. */
+  #schemas = '';
+  #refreshesSinceClear = clearEvery;
+
+  constructor(setup: LayersSetup) {
+    this.#setup = setup;
+    this.#state = new LayerState(setup.catalog);
+  }
+
+  async plan(): Promise<LayersPlan> {
+    return planModels(await this.#planInput());
+  }
+
+  async apply(signal: AbortSignal): Promise<void> {
+    const { engine } = this.#setup;
+    const input = await this.#planInput();
+    this.#isolateFailed(input);
+    assertApplicable(input);
+    for (const statement of databaseStatements) await engine.command(statement, { signal });
+    await this.#dropRemoved(input, signal);
+    const tables = this.#setup.tables();
+    const ready = readyModels(input, new Set(tables.keys()));
+    const errors: unknown[] = [];
+    await runInOrder(named(ready), async ({ compiled }) => {
+      const record = input.records.get(compiled.model.name);
+      const isCurrent = record?.fingerprint === compiled.fingerprint && !record.error;
+      // A change of comments only is taken over without a build.
+      if (isCurrent) return this.#store({ ...record, sql: compiled.model.sql });
+      return this.#build(compiled, signal).catch((error: unknown) => {
+        if (!isRefused(error)) throw error;
+        errors.push(this.#stop(compiled, error));
+      });
+    });
+    this.#models = ready;
+    this.#schemas = this.#schemaSignature();
+    const [first] = errors;
+    if (first !== undefined) throw first;
+  }
+
+  async refresh(cut: LayersCut, signal: AbortSignal): Promise<RefreshReport> {
+    const { engine, options, omit } = this.#setup;
+    const models = await this.#active();
+    const attempt = await this.#state.beginAttempt(cut.from);
+    if (attempt.build === attempt.firstBuild) await this.#clearScratch(models, signal);
+    const changes = new CutChanges(cut, attempt, omit);
+    const refresher = new ModelRefresher({ engine, options, attempt, changes, signal, omit });
+    const runs = await runInOrder(named(models), async ({ compiled }) => {
+      const record = this.#record(compiled.model.name);
+      return refresher.run(compiled, record, (name) => this.#records?.get(name)?.error);
+    });
+    for (const { record } of runs.values()) this.#keep(record);
+    const touched = [...runs.values()].filter(({ report }) => report.strategy !== 'none');
+    await this.#state.endAttempt(
+      cut.from,
+      attempt,
+      touched.map(({ record }) => record),
+    );
+    this.#logFailures(touched);
+    return { models: [...runs.values()].map(({ report }) => report) };
+  }
+
+  async rebuild(tables: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+    const models = await this.#active();
+    const stale = new Set<string>(tables);
+    const readers = models.filter(({ model, reads }) => {
+      const isReader = reads.some((name) => stale.has(name));
+      if (isReader) stale.add(model.name);
+      return isReader;
+    });
+    await runInOrder(named(readers), ({ compiled }) => this.#build(compiled, signal));
+  }
+
+  async verify(signal: AbortSignal): Promise<LayerDifference[]> {
+    const { engine } = this.#setup;
+    const models = await this.#active();
+    const compared: LayerDifference[] = [];
+    for (const compiled of models) compared.push(await verifyModel(compiled, { engine, signal }));
+    const known = new Set(compared.map(({ name }) => name));
+    for (const { name, layer, rows, error } of this.#loadRecords().values()) {
+      if (known.has(name)) continue;
+      const reason = error ?? 'The model could not be compiled.';
+      compared.push({ name, layer, rows, differences: 1, keys: [], error: reason });
+    }
+    return compared;
+  }
+
+  status(): LayerStatus[] {
+    return [...this.#loadRecords().values()].map((record) => {
+      const { name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs, error } = record;
+      const status = { name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs };
+      return error === undefined ? status : { ...status, error };
+    });
+  }
+
+  async #planInput(): Promise<PlanInput> {
+    const { folder } = this.#setup;
+    const files = await readModels(folder);
+    const set = await this.#compile(files.models);
+    const problems = [...files.problems, ...set.problems];
+    const tables = new Set(this.#setup.tables().keys());
+    return { ...set, files: files.models, problems, records: this.#loadRecords(), tables };
+  }
+
+  #compile(models: readonly ModelFile[]): Promise<ModelSet> {
+    const { engine, omit } = this.#setup;
+    const schemas = this.#setup.tables();
+    return compileModels(models, { engine, schemas, ...(omit ? { omit } : {}) });
+  }
+
+  /** The built models, compiled from the text they were built from. */
+  async #active(): Promise<readonly CompiledModel[]> {
+    const signature = this.#schemaSignature();
+    if (this.#models !== undefined && this.#schemas === signature) return this.#models;
+    const records = this.#loadRecords();
+    const set = await this.#compile([...records.values()].map(modelOf));
+    for (const [name, problems] of set.failed) this.#fail(name, problems);
+    for (const { model, fingerprint } of set.compiled) {
+      const record = this.#record(model.name);
+      if (record.fingerprint === fingerprint || record.error) continue;
+      const message = 'A column that it reads has changed its type, or a table its key.';
+      this.#keep({ ...record, error: `${message} Run \`cdc layers apply\`.` });
+    }
+    this.#models = set.compiled;
+    this.#schemas = signature;
+    return set.compiled;
+  }
+
+  #schemaSignature(): string {
+    const versions = [...this.#setup.tables()].map(([table, { version }]) => `${table}@${version}`);
+    return versions.sort().join(' ');
+  }
+
+  async #build(compiled: CompiledModel, signal: AbortSignal): Promise<void> {
+    const { engine, logger } = this.#setup;
+    const { name } = compiled.model;
+    const startedAt = performance.now();
+    const build = await this.#state.nextBuild();
+    const built = await buildModel(compiled, { engine, build, signal });
+    const ms = Math.round(performance.now() - startedAt);
+    await this.#store(recordOf(compiled, this.#loadRecords().get(name), { ...built, ms }));
+    logger.info({ component: 'layers', model: name, rows: built.rows, ms }, 'Built a model.');
+  }
+
+  async #dropRemoved({ files, records }: PlanInput, signal: AbortSignal): Promise<void> {
+    const names = new Set(files.map(({ name }) => name));
+    for (const record of [...records.values()]) {
+      if (names.has(record.name)) continue;
+      for (const statement of dropStatements(record.name, Object.keys(record.nodeRows))) {
+        await this.#setup.engine.command(statement, { signal });
+      }
+      await this.#state.forget(record.name);
+      this.#loadRecords().delete(record.name);
+    }
+  }
+
+  /** A built model whose source has changed under it stops alone; only a changed text is the user's mistake. */
+  #isolateFailed({ failed, files, records }: PlanInput): void {
+    for (const { name, sql } of files) {
+      const problems = failed.get(name);
+      if (problems && records.get(name)?.sql === sql) this.#fail(name, problems);
+    }
+  }
+
+  #fail(name: string, problems: readonly Problem[]): void {
+    const record = this.#record(name);
+    const [problem] = problems;
+    const message = problem
+      ? `${problem.where}: ${problem.message}`
+      : 'A model that it reads has stopped.';
+    this.#keep({ ...record, error: message });
+  }
+
+  /** Notes a refused build; the model is built again by the next apply. */
+  #stop(compiled: CompiledModel, error: CdcError): CdcError {
+    const { name, file } = compiled.model;
+    const record = this.#loadRecords().get(name);
+    if (record !== undefined) this.#keep({ ...record, error: error.message });
+    if (error.code === 'CDC_LAYERS_INVALID') return error;
+    const message = `Building ${name} (${file}) failed: ${error.message}`;
+    return new CdcError('CDC_LAYERS_MODEL_FAILED', message, { cause: error });
+  }
+
+  async #clearScratch(models: readonly CompiledModel[], signal: AbortSignal): Promise<void> {
+    this.#refreshesSinceClear += 1;
+    if (this.#refreshesSinceClear < clearEvery) return;
+    for (const { relation } of models.flatMap(({ nodes }) => nodes)) {
+      const { delta, keys } = nodeTables(relation.name);
+      for (const table of [delta, keys]) {
+        await this.#setup.engine.command(`TRUNCATE TABLE IF EXISTS ${table}`, { signal });
+      }
+    }
+    this.#refreshesSinceClear = 0;
+  }
+
+  #logFailures(runs: readonly ModelRun[]): void {
+    for (const { report, record } of runs) {
+      if (report.strategy !== 'failed') continue;
+      const fields = { component: 'layers', model: record.name, error: record.error };
+      this.#setup.logger.error(fields, 'A model has stopped.');
+    }
+  }
+
+  #loadRecords(): Map<string, ModelRecord> {
+    this.#records ??= this.#state.records();
+    return this.#records;
+  }
+
+  #record(name: string): ModelRecord {
+    const record = this.#loadRecords().get(name);
+    if (record === undefined) throw new CdcError('CDC_INTERNAL', `${name} has no record.`);
+    return record;
+  }
+
+  #keep(record: ModelRecord): void {
+    this.#loadRecords().set(record.name, record);
+  }
+
+  async #store(record: ModelRecord): Promise<void> {
+    this.#keep(record);
+    await this.#state.store([record]);
+  }
+}
+
+/** Models all of whose tables are there; the others wait for a snapshot to finish. */
+function readyModels({ compiled }: PlanInput, tables: ReadonlySet<string>): CompiledModel[] {
+  const ready = new Set(tables);
+  return compiled.filter(({ model, reads }) => {
+    const isReady = reads.every((name) => ready.has(name));
+    if (isReady) ready.add(model.name);
+    return isReady;
+  });
+}
+
+function assertApplicable({ files, failed, records, problems }: PlanInput): void {
+  const mistakes = files.flatMap(({ name, sql }) => {
+    return records.get(name)?.sql === sql ? [] : (failed.get(name) ?? []);
+  });
+  const all = [...problems, ...mistakes].filter(({ severity }) => severity === 'error');
+  if (all.length === 0) return;
+  const list = all.map(({ where, message }) => `${where} ${message}`).join('\n');
+  throw new CdcError('CDC_LAYERS_INVALID', `The layer files have problems:\n${list}`);
+}
+
+function isRefused(error: unknown): error is CdcError {
+  return error instanceof CdcError && error.kind !== 'transient' && error.kind !== 'bug';
+}
+
+function named(models: readonly CompiledModel[]) {
+  return models.map((compiled) => {
+    return { name: compiled.model.name, reads: compiled.reads, compiled };
+  });
+}

@@ -1,0 +1,63 @@
+import { nullSafe, type Relation, type TypedColumn } from './relation.ts';
+import { quoteName, renderTuple } from './sql-text.ts';
+
+/**
+ * A table that the layers keep equal to a query by recomputing the keys that may have changed.
+ * One model is one node, or two: a hidden stage of rows and the aggregate over it.
+ */
+export interface MaintainedNode {
+  /** As a relation for its readers; its key is what identifies a row. */
+  readonly relation: Relation;
+  /** All stored columns but version and deleted: those of the SELECT, then hidden ones. */
+  readonly columns: readonly TypedColumn[];
+  /** The leading part of the key that is recomputed as one: driving key, or group. */
+  readonly refreshKey: readonly TypedColumn[];
+  readonly reads: readonly string[];
+  /** SELECT of `k1`, `k2`, ... : at least the refresh keys whose rows may differ; undefined when none can. */
+  affectedKeys(changes: Changes): string | undefined;
+  /** SELECT of `columns`, in order, limited to `keys`; of everything when undefined. */
+  recompute(keys: KeySet | undefined): string;
+}
+
+/** The changes of a refresh, as the nodes see them. */
+export interface Changes {
+  /**
+   * A parenthesised query with the changed rows of a relation: for a table their current images (deleted
+   * ones included), for a model old and new rows. Undefined when nothing has changed.
+   */
+  rowsOf(relation: Relation): string | undefined;
+}
+
+/** Keys to recompute: a query of `k1`, `k2`, ... with their types. */
+export interface KeySet {
+  readonly query: string;
+  readonly types: readonly string[];
+}
+
+/** Conditions of the method that a test can leave out, to prove that each is needed. @internal */
+export type Omission = 'old-matches' | 'new-matches' | 'old-groups' | 'hops' | 'null-safe';
+
+/** `(expressions) IN keys`, where NULL equals NULL. */
+export function renderInKeys(
+  expressions: readonly string[],
+  keys: KeySet,
+  omit?: Omission,
+): string {
+  const safe = (expression: string, index: number) => {
+    const type = keys.types[index] ?? '';
+    return omit === 'null-safe' ? [expression] : nullSafe(expression, type);
+  };
+  const left = expressions.flatMap(safe);
+  const right = keys.types.flatMap((_, index) => safe(`k${index + 1}`, index));
+  return `${renderTuple(left)} IN (SELECT ${right.join(', ')} FROM (${keys.query}))`;
+}
+
+export function quoteColumns(columns: readonly TypedColumn[], alias?: string): string[] {
+  const prefix = alias === undefined ? '' : `${quoteName(alias)}.`;
+  return columns.map(({ name }) => prefix + quoteName(name));
+}
+
+/** `a AS k1, b AS k2`. */
+export function renderKeyItems(expressions: readonly string[]): string {
+  return expressions.map((expression, index) => `${expression} AS k${index + 1}`).join(', ');
+}

@@ -1,0 +1,109 @@
+import { CdcError } from '../errors.ts';
+import { nodeTables } from './layer-names.ts';
+import type { CompiledModel } from './model-compiler.ts';
+import { fillShadow } from './node-refresh.ts';
+import { createDelta, createKeys, createPlainRows, createView } from './node-storage.ts';
+import type { Relation } from './relation.ts';
+import type { SqlEngine } from './sql-engine.ts';
+import { lineAndColumn, quoteNames } from './sql-text.ts';
+
+export interface BuildOptions {
+  readonly engine: SqlEngine;
+  readonly build: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Builds a model in full from what it reads now, beside the old version, and puts it in its place.
+ * Readers see the old rows until the swap. Can be repeated after a crash at any point. Resolves to the
+ * number of rows.
+ */
+export async function buildModel(
+  compiled: CompiledModel,
+  options: BuildOptions,
+): Promise<BuiltRows> {
+  const { engine, build, signal } = options;
+  const run = async (sql: string) => {
+    signal.throwIfAborted();
+    await engine.command(sql, { signal });
+  };
+  const nodeRows: Record<string, number> = {};
+  for (const node of compiled.nodes) {
+    const { name } = node.relation;
+    const tables = nodeTables(name);
+    await fillShadow(node, { build }, run);
+    if (name === compiled.model.name) await assertKeyIsUnique(compiled, tables.shadow, options);
+    await putInPlace(tables, run);
+    for (const table of [tables.delta, tables.keys]) await run(`DROP TABLE IF EXISTS ${table}`);
+    await run(createDelta(node));
+    await run(createKeys(node));
+    nodeRows[name] = await countRows(node.relation, options);
+  }
+  if (compiled.way === 'rebuild') await rebuildPlain(compiled, run, options);
+  await run(createView(compiled));
+  const rows = nodeRows[compiled.model.name] ?? (await countRows(compiled.relation, options));
+  return { rows, nodeRows };
+}
+
+/** Rows of a model and of each of its maintained tables. */
+export interface BuiltRows {
+  readonly rows: number;
+  readonly nodeRows: Readonly<Record<string, number>>;
+}
+
+/** Computes a model without keys anew; its readers are computed anew after it. */
+export async function rebuildPlain(
+  compiled: CompiledModel,
+  run: (sql: string) => Promise<void>,
+  options: Pick<BuildOptions, 'engine' | 'signal'>,
+): Promise<void> {
+  const { model, relation } = compiled;
+  const tables = nodeTables(model.name);
+  const names = quoteNames(relation.columns.map(({ name }) => name));
+  await run(`DROP TABLE IF EXISTS ${tables.shadow}`);
+  await run(createPlainRows(compiled, tables.shadow));
+  await run(`INSERT INTO ${tables.shadow} (${names}) SELECT * FROM (${model.sql}\n)`);
+  await assertKeyIsUnique(compiled, tables.shadow, options);
+  await putInPlace(tables, run);
+}
+
+export async function countRows(
+  relation: Relation,
+  { engine, signal }: Pick<BuildOptions, 'engine' | 'signal'>,
+): Promise<number> {
+  const final = relation.isKeyed ? ' FINAL' : '';
+  const sql = `SELECT count() AS count FROM ${relation.physical}${final}`;
+  const [row] = await engine.rows<{ count: string | number }>(sql, { signal });
+  return Number(row?.count ?? 0);
+}
+
+/** A declared key is what people join on; a wrong one would double their numbers. */
+async function assertKeyIsUnique(
+  { model, relation }: CompiledModel,
+  table: string,
+  { engine, signal }: Pick<BuildOptions, 'engine' | 'signal'>,
+): Promise<void> {
+  const { key, keyOffset = 0 } = model.header;
+  if (key === undefined) return;
+  const final = relation.isKeyed ? ' FINAL' : '';
+  const values = `tuple(${quoteNames(key)})`;
+  const sql = `SELECT count() AS rows, uniqExact(${values}) AS keys FROM ${table}${final}`;
+  const [row] = await engine.rows<{ rows: string; keys: string }>(sql, { signal });
+  if (row === undefined || Number(row.rows) === Number(row.keys)) return;
+  const { line, column } = lineAndColumn(model.sql, keyOffset);
+  throw new CdcError(
+    'CDC_LAYERS_INVALID',
+    `${model.file}:${line}:${column} The declared key (${key.join(', ')}) is not unique: ${row.rows} rows have ${row.keys} different keys.`,
+    { remedy: 'Add the columns that tell the rows apart, or take the key line out.' },
+  );
+}
+
+/** The exchange is one step for readers; the first time there is nothing to exchange with. */
+async function putInPlace(
+  tables: ReturnType<typeof nodeTables>,
+  run: (sql: string) => Promise<void>,
+): Promise<void> {
+  await run(`CREATE TABLE IF NOT EXISTS ${tables.rows} AS ${tables.shadow}`);
+  await run(`EXCHANGE TABLES ${tables.rows} AND ${tables.shadow}`);
+  await run(`DROP TABLE ${tables.shadow}`);
+}

@@ -1,0 +1,79 @@
+import type { TableId } from '../change/table-id.ts';
+import type { TableSchema } from '../change/table-schema.ts';
+import type { Problem } from '../errors.ts';
+import type { Omission } from './maintained-node.ts';
+import { type CompiledModel, ModelCompiler } from './model-compiler.ts';
+import type { ModelFile } from './model-file.ts';
+import { orderModels } from './model-graph.ts';
+import { readOdsCatalog } from './ods-catalog.ts';
+import type { TypedColumn } from './relation.ts';
+import type { SqlEngine } from './sql-engine.ts';
+
+/** Models that belong together, compiled as far as they are right. */
+export interface ModelSet {
+  /** In order of dependency. */
+  readonly compiled: readonly CompiledModel[];
+  /** Why a model is not among them. */
+  readonly failed: ReadonlyMap<string, readonly Problem[]>;
+  /** Problems of the whole: upward reads and cycles. */
+  readonly problems: readonly Problem[];
+}
+
+export interface CompileOptions {
+  readonly engine: SqlEngine;
+  readonly schemas: ReadonlyMap<TableId, TableSchema>;
+  readonly omit?: Omission;
+}
+
+export async function compileModels(
+  models: readonly ModelFile[],
+  options: CompileOptions,
+): Promise<ModelSet> {
+  const { engine, schemas, omit } = options;
+  const { ordered, problems } = orderModels(models);
+  const compiler = new ModelCompiler({
+    describe: (sql) => engine.rows<TypedColumn>(`DESCRIBE TABLE (${sql}\n)`),
+    isAggregate: await aggregateTest(engine),
+    ods: await readOdsCatalog(engine, schemas),
+    ...(omit ? { omit } : {}),
+  });
+  const compiled: CompiledModel[] = [];
+  const failed = new Map<string, readonly Problem[]>();
+  for (const graph of ordered) {
+    // What is wrong with a model is said once, not again for each of its readers.
+    if (graph.references.some(({ name }) => failed.has(name))) {
+      failed.set(graph.model.name, []);
+      continue;
+    }
+    const result = await compiler.compile(graph);
+    if (Array.isArray(result)) failed.set(graph.model.name, result);
+    else compiled.push(result);
+  }
+  return { compiled, failed, problems };
+}
+
+const aggregateNames = new WeakMap<SqlEngine, Promise<Set<string>>>();
+const combinators =
+  /(If|Array|Map|Distinct|OrDefault|OrNull|ForEach|Resample|ArgMin|ArgMax|State|SimpleState|Merge|MergeState)$/;
+
+/** Whether a function name means an aggregate, also with combinators such as `sumIfOrNull`. */
+async function aggregateTest(engine: SqlEngine): Promise<(name: string) => boolean> {
+  const loading = aggregateNames.get(engine) ?? loadAggregateNames(engine);
+  aggregateNames.set(engine, loading);
+  const names = await loading;
+  const isAggregate = (name: string): boolean =>
+    names.has(name.toLowerCase()) ||
+    (combinators.test(name) && isAggregate(name.replace(combinators, '')));
+  return isAggregate;
+}
+
+async function loadAggregateNames(engine: SqlEngine): Promise<Set<string>> {
+  const sql = 'SELECT lower(name) AS name FROM system.functions WHERE is_aggregate';
+  try {
+    const rows = await engine.rows<{ name: string }>(sql);
+    return new Set(rows.map(({ name }) => name));
+  } catch (error) {
+    aggregateNames.delete(engine);
+    throw error;
+  }
+}

@@ -1,0 +1,157 @@
+import { nodeTables } from './layer-names.ts';
+import {
+  type Changes,
+  type KeySet,
+  type MaintainedNode,
+  type Omission,
+  quoteColumns,
+  renderInKeys,
+} from './maintained-node.ts';
+import { applyDelta, createRows, fillDelta, fillRows } from './node-storage.ts';
+import { buildColumn, signColumn } from './relation.ts';
+import type { SqlEngine } from './sql-engine.ts';
+import { quoteNames } from './sql-text.ts';
+
+/** One attempt to bring the tables to a cut. */
+export interface Attempt {
+  /** Number of this attempt; grows always. */
+  readonly build: number;
+  /** First attempt for the same cut: what it and later ones changed is not published yet. */
+  readonly firstBuild: number;
+}
+
+export interface NodeOutcome {
+  readonly keys: number;
+  readonly rowsWritten: number;
+  /** Rows more (or less) than before. */
+  readonly growth: number;
+  readonly strategy: 'none' | 'keys' | 'rebuild';
+  /** Its readers have something to do. */
+  readonly hasChanged: boolean;
+}
+
+export interface NodeRefreshOptions {
+  readonly engine: SqlEngine;
+  readonly attempt: Attempt;
+  readonly changes: Changes;
+  /** More affected keys than this: rebuild and swap. */
+  readonly mostKeys: number;
+  readonly signal: AbortSignal;
+  readonly omit?: Omission;
+}
+
+/**
+ * Brings one node to the state of what it reads:
+ * affected keys -> net change of their rows into the delta -> delta into the rows.
+ *
+ * A crash between any two statements leaves a state that the next attempt mends: the delta is written
+ * before the rows, and readers look at the deltas of all attempts for the cut, so rows that were already
+ * replaced are still seen as they were.
+ */
+export async function refreshNode(
+  node: MaintainedNode,
+  options: NodeRefreshOptions,
+): Promise<NodeOutcome> {
+  const { engine, attempt, changes, signal } = options;
+  const tables = nodeTables(node.relation.name);
+  const affected = node.affectedKeys(changes);
+  const isRepeated = attempt.build !== attempt.firstBuild;
+  const run = async (sql: string) => {
+    signal.throwIfAborted();
+    await engine.command(sql, { signal });
+  };
+  let keys = 0;
+  let strategy: NodeOutcome['strategy'] = 'none';
+  if (affected !== undefined) {
+    const keyNames = node.refreshKey.map((_, index) => `k${index + 1}`).join(', ');
+    await run(`INSERT INTO ${tables.keys} SELECT ${keyNames}, ${attempt.build} FROM (${affected})`);
+    keys = await countKeys(engine, tables.keys, attempt, signal);
+  }
+  if (keys > options.mostKeys) {
+    strategy = 'rebuild';
+    await fillShadow(node, attempt, run);
+    const stored = `SELECT * FROM ${tables.rows} FINAL`;
+    const computed = `SELECT ${columnNames(node)} FROM ${tables.shadow} FINAL`;
+    await run(fillDelta(node, { stored, computed, build: attempt.build }));
+  } else if (keys > 0) {
+    strategy = 'keys';
+    const keySet = keySetOf(node, attempt);
+    const inKeys = renderInKeys(quoteColumns(node.refreshKey), keySet, options.omit);
+    const stored = `SELECT * FROM ${tables.rows} FINAL WHERE ${inKeys}`;
+    const computed = node.recompute(keySet);
+    await run(fillDelta(node, { stored, computed, build: attempt.build }));
+  }
+  if (keys === 0 && !isRepeated) return { ...nothingDone, strategy };
+  const counts = await countDelta(engine, node, attempt, signal);
+  if (strategy === 'rebuild') {
+    await run(`EXCHANGE TABLES ${tables.rows} AND ${tables.shadow}`);
+    await run(`DROP TABLE IF EXISTS ${tables.shadow}`);
+  } else if (counts.added + counts.removed > 0) {
+    await run(applyDelta(node, attempt.build));
+  }
+  return {
+    keys,
+    rowsWritten: counts.added,
+    growth: counts.added - counts.removed,
+    strategy,
+    hasChanged: counts.unpublished > 0,
+  };
+}
+
+const nothingDone = { keys: 0, rowsWritten: 0, growth: 0, hasChanged: false };
+
+/** Fills a new version of the rows beside the old one. */
+export async function fillShadow(
+  node: MaintainedNode,
+  attempt: Pick<Attempt, 'build'>,
+  run: (sql: string) => Promise<void>,
+): Promise<void> {
+  const { shadow } = nodeTables(node.relation.name);
+  await run(`DROP TABLE IF EXISTS ${shadow}`);
+  await run(createRows(node, shadow));
+  await run(fillRows(node, shadow, attempt.build));
+}
+
+function keySetOf(node: MaintainedNode, { build }: Attempt): KeySet {
+  const { keys } = nodeTables(node.relation.name);
+  return {
+    query: `SELECT * FROM ${keys} WHERE ${buildColumn} = ${build}`,
+    types: node.refreshKey.map(({ type }) => type),
+  };
+}
+
+function columnNames(node: MaintainedNode): string {
+  return quoteNames(node.columns.map(({ name }) => name));
+}
+
+async function countKeys(
+  engine: SqlEngine,
+  table: string,
+  { build }: Attempt,
+  signal: AbortSignal,
+): Promise<number> {
+  signal.throwIfAborted();
+  const sql = `SELECT count() AS count FROM ${table} WHERE ${buildColumn} = ${build}`;
+  const [row] = await engine.rows<{ count: string | number }>(sql, { signal });
+  return Number(row?.count ?? 0);
+}
+
+async function countDelta(
+  engine: SqlEngine,
+  node: MaintainedNode,
+  { build, firstBuild }: Attempt,
+  signal: AbortSignal,
+): Promise<{ added: number; removed: number; unpublished: number }> {
+  signal.throwIfAborted();
+  const [row] = await engine.rows<Record<string, string | number>>(
+    `SELECT countIf(${signColumn} > 0 AND ${buildColumn} = ${build}) AS added,
+countIf(${signColumn} < 0 AND ${buildColumn} = ${build}) AS removed, count() AS unpublished
+FROM ${nodeTables(node.relation.name).delta} WHERE ${buildColumn} >= ${firstBuild}`,
+    { signal },
+  );
+  return {
+    added: Number(row?.['added'] ?? 0),
+    removed: Number(row?.['removed'] ?? 0),
+    unpublished: Number(row?.['unpublished'] ?? 0),
+  };
+}

@@ -1,0 +1,117 @@
+import { deletedColumn, versionColumn } from '../change/table-schema.ts';
+import { layersDatabase, nodeTables, viewName } from './layer-names.ts';
+import type { MaintainedNode } from './maintained-node.ts';
+import type { CompiledModel } from './model-compiler.ts';
+import { layerNames } from './model-file.ts';
+import { buildColumn, signColumn, type TypedColumn } from './relation.ts';
+import { quoteNames } from './sql-text.ts';
+
+/**
+ * The tables behind a model, as statements. Rows carry a version that grows with every refresh:
+ * `2 * build` for a row taken away, `2 * build + 1` for a row written, so that of both the row wins.
+ */
+
+export const databaseStatements: readonly string[] = [layersDatabase, ...layerNames].map(
+  (name) => `CREATE DATABASE IF NOT EXISTS ${name}`,
+);
+
+export function createRows(node: MaintainedNode, table: string): string {
+  const own = [
+    ...node.columns,
+    { name: versionColumn, type: 'UInt64' },
+    { name: deletedColumn, type: 'UInt8' },
+  ];
+  const order = quoteNames(node.relation.key.map(({ name }) => name));
+  return `CREATE TABLE ${table} (${renderColumns(own)})
+ENGINE = ReplacingMergeTree(${versionColumn}, ${deletedColumn}) ORDER BY (${order})
+SETTINGS allow_nullable_key = 1`;
+}
+
+/** Old and new rows of the refreshes whose cut is not published yet. */
+export function createDelta(node: MaintainedNode): string {
+  const { delta } = nodeTables(node.relation.name);
+  const own = [
+    ...node.columns,
+    { name: buildColumn, type: 'UInt64' },
+    { name: signColumn, type: 'Int8' },
+  ];
+  return `CREATE TABLE ${delta} (${renderColumns(own)}) ENGINE = MergeTree ORDER BY ${buildColumn}`;
+}
+
+/** Lost when the engine stops, which is harmless: keys are found again when a refresh is repeated. */
+export function createKeys(node: MaintainedNode): string {
+  const { keys } = nodeTables(node.relation.name);
+  const own = node.refreshKey.map(({ type }, index) => ({ name: `k${index + 1}`, type }));
+  const all = [...own, { name: buildColumn, type: 'UInt64' }];
+  return `CREATE TABLE ${keys} (${renderColumns(all)}) ENGINE = Memory`;
+}
+
+/** A model that is rebuilt as a whole: its rows need no version. */
+export function createPlainRows({ relation }: CompiledModel, table: string): string {
+  return `CREATE TABLE ${table} (${renderColumns(relation.columns)}) ENGINE = MergeTree ORDER BY tuple()`;
+}
+
+export function createView({ model, relation }: CompiledModel): string {
+  const names = quoteNames(relation.columns.map(({ name }) => name));
+  const final = relation.isKeyed ? ' FINAL' : '';
+  return `CREATE OR REPLACE VIEW ${viewName(model.name)} AS SELECT ${names} FROM ${relation.physical}${final}`;
+}
+
+/** Everything a model stores, for `layers plan`. */
+export function modelDdl(compiled: CompiledModel): string[] {
+  const tables = compiled.nodes.flatMap((node) => {
+    return [
+      createRows(node, nodeTables(node.relation.name).rows),
+      createDelta(node),
+      createKeys(node),
+    ];
+  });
+  const plain =
+    compiled.way === 'rebuild' ? [createPlainRows(compiled, compiled.relation.physical)] : [];
+  return [...tables, ...plain, createView(compiled)];
+}
+
+export function dropStatements(model: string, nodes: readonly string[]): string[] {
+  const tables = [...new Set([model, ...nodes])].flatMap((node) => Object.values(nodeTables(node)));
+  return [
+    `DROP VIEW IF EXISTS ${viewName(model)}`,
+    ...tables.map((table) => `DROP TABLE IF EXISTS ${table}`),
+  ];
+}
+
+/** INSERT of every row of the node as it is computed from what it reads now. */
+export function fillRows(node: MaintainedNode, table: string, build: number): string {
+  const names = quoteNames(node.columns.map(({ name }) => name));
+  return `INSERT INTO ${table} (${names}, ${versionColumn}, ${deletedColumn})
+SELECT *, ${2 * build + 1}, 0 FROM (${node.recompute(undefined)})`;
+}
+
+/**
+ * INSERT into the delta of what differs between the stored rows and the computed ones; equal rows
+ * cancel out, so a recompute without effect leaves nothing for the readers to do. Columns of the
+ * computed side are taken by position: the engine's names for them are not always the stored ones.
+ */
+export function fillDelta(
+  node: MaintainedNode,
+  change: { stored: string; computed: string; build: number },
+): string {
+  const names = quoteNames(node.columns.map(({ name }) => name));
+  return `INSERT INTO ${nodeTables(node.relation.name).delta} (${names}, ${buildColumn}, ${signColumn})
+SELECT ${names}, ${change.build}, toInt8(sign(sum(${signColumn}))) FROM (
+SELECT ${names}, toInt64(-1) AS ${signColumn} FROM (${change.stored})
+UNION ALL SELECT *, toInt64(1) FROM (${change.computed})
+) GROUP BY ${names} HAVING sum(${signColumn}) != 0`;
+}
+
+/** INSERT of one build's delta into the rows: what is gone as deleted, what is there as rows. */
+export function applyDelta(node: MaintainedNode, build: number): string {
+  const { rows, delta } = nodeTables(node.relation.name);
+  const names = quoteNames(node.columns.map(({ name }) => name));
+  return `INSERT INTO ${rows} (${names}, ${versionColumn}, ${deletedColumn})
+SELECT ${names}, ${2 * build} + (${signColumn} > 0), ${signColumn} < 0
+FROM ${delta} WHERE ${buildColumn} = ${build}`;
+}
+
+function renderColumns(columns: readonly TypedColumn[]): string {
+  return columns.map(({ name, type }) => `${quoteNames([name])} ${type}`).join(', ');
+}

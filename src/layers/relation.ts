@@ -1,0 +1,93 @@
+import type { TableId } from '../change/table-id.ts';
+import { quoteName, quoteNames, quoteText } from './sql-text.ts';
+
+/** A column with its type in the engine's words. */
+export interface TypedColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+/**
+ * Something a model reads: an ODS table or another model (or its hidden row stage). All of them are
+ * stored alike, as `ReplacingMergeTree(_version, _deleted)`, unless `isKeyed` is false: a model that is
+ * rebuilt as a whole is a plain table whose rows nobody can follow.
+ */
+export interface Relation {
+  /** `shop.orders`, `dwd.order_wide` or `dws.sales#rows`. */
+  readonly name: TableId;
+  readonly kind: 'table' | 'model';
+  /** Quoted name of the table that holds the rows. */
+  readonly physical: string;
+  /** Columns that a SELECT sees. */
+  readonly columns: readonly TypedColumn[];
+  /** Columns that identify a row, the leading ones of its sort order first; may be hidden ones. */
+  readonly key: readonly TypedColumn[];
+  readonly isKeyed: boolean;
+}
+
+/** Names of our own inside statements; a model's output may not be called so. */
+export const keyPrefix = '_key_';
+export const hiddenPrefix = '_k_';
+export const matchedName = '_matched';
+export const buildColumn = '_build';
+export const signColumn = '_sign';
+
+/** Where the rows of a relation are read from, as a parenthesised query that gives `columns`. */
+export interface ScanOptions {
+  /** The name expressions in `where` know the relation by. */
+  readonly alias: string;
+  readonly columns: readonly TypedColumn[];
+  readonly where?: string;
+}
+
+/** Current rows of a relation; its key is there a second time as `_key_1`, `_key_2`, ... */
+export function renderScan(relation: Relation, options: ScanOptions): string {
+  const final = relation.isKeyed ? ' FINAL' : '';
+  const where = options.where === undefined ? '' : ` WHERE ${options.where}`;
+  const keys = relation.key.map(
+    (column, index) => `${quoteName(column.name)} AS ${keyPrefix}${index + 1}`,
+  );
+  const list = [
+    quoteNames(options.columns.map(({ name }) => name)),
+    ...keys,
+    `1 AS ${matchedName}`,
+  ];
+  const items = list.filter((item) => item !== '').join(', ');
+  return `(SELECT ${items} FROM ${relation.physical} AS ${quoteName(options.alias)}${final}${where})`;
+}
+
+/** The same columns without any rows: lets the engine judge a model before the tables exist. */
+export function renderEmptyScan(relation: Relation, columns: readonly TypedColumn[]): string {
+  const keys = relation.key.map(({ type }, index) => ({ name: `${keyPrefix}${index + 1}`, type }));
+  const all = [...columns, ...keys, { name: matchedName, type: 'UInt8' }];
+  return renderEmptyTable(all);
+}
+
+export function renderEmptyTable(columns: readonly TypedColumn[]): string {
+  const structure = columns.map(({ name, type }) => `${quoteName(name)} ${type}`).join(', ');
+  return `null(${quoteText(structure)})`;
+}
+
+/** Appended to `*`: hides what `renderScan` adds. */
+export function starWithoutKeys(relations: readonly Relation[]): string {
+  const width = Math.max(...relations.map((relation) => relation.key.length));
+  const keys = Array.from({ length: width }, (_, index) => `${keyPrefix}${index + 1}`);
+  return ` EXCEPT (${[...keys, matchedName].join(', ')})`;
+}
+
+export function isNullable(type: string): boolean {
+  return /^(LowCardinality\()?Nullable\(/.test(type);
+}
+
+/**
+ * Expressions whose tuple is equal exactly when all values are equal or both NULL, which IN alone does
+ * not give: a nullable value becomes (value or default, is it NULL).
+ */
+export function nullSafe(expression: string, type: string): string[] {
+  if (!isNullable(type)) return [expression];
+  const plain = type.startsWith('LowCardinality(')
+    ? `LowCardinality(${type.slice('LowCardinality(Nullable('.length, -2)})`
+    : type.slice('Nullable('.length, -1);
+  const filler = `defaultValueOfTypeName(${quoteText(plain)})`;
+  return [`ifNull(${expression}, ${filler})`, `isNull(${expression})`];
+}
