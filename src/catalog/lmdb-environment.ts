@@ -20,6 +20,8 @@ const mapBytes = 2 ** 38;
  */
 export class LmdbEnvironment implements AsyncDisposable {
   readonly folder: string;
+  /** Transactions written through this environment. */
+  commits = 0;
   readonly #root: RootDatabase<Buffer, Key>;
   readonly readOnly: boolean;
 
@@ -71,7 +73,9 @@ export class LmdbEnvironment implements AsyncDisposable {
       throw new CdcError('CDC_INTERNAL', `Writing to ${this.folder}, which is open for reading.`);
     }
     try {
-      return this.#root.transactionSync(action);
+      const result = this.#root.transactionSync(action);
+      this.commits++;
+      return result;
     } catch (error) {
       throw this.#isFull(error) ? this.#fullError(error) : error;
     }

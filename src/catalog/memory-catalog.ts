@@ -24,9 +24,12 @@ export class MemoryCatalog implements Catalog {
   }
 
   async batch(values: Readonly<Record<string, unknown>>): Promise<void> {
-    for (const [key, value] of Object.entries(values)) {
-      if (value === undefined) this.#values.delete(key);
-      else this.#values.set(key, JSON.stringify(value));
+    const texts = Object.entries(values).map(
+      ([key, value]) => [key, value === undefined ? undefined : JSON.stringify(value)] as const,
+    );
+    for (const [key, text] of texts) {
+      if (text === undefined) this.#values.delete(key);
+      else this.#values.set(key, text);
     }
   }
 
