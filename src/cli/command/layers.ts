@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CdcError } from '../../errors.ts';
+import { CdcError, exitCodeOf } from '../../errors.ts';
 import type { CommandContext } from '../context.ts';
 import { renderPlan } from '../presenter/plan.ts';
 import { exitCodeOfProblems } from './check.ts';
@@ -26,8 +26,12 @@ export function registerLayers(program: Command, context: CommandContext): void 
     .option(...jsonFlag)
     .addHelpText('after', example('cdc layers apply --yes'))
     .action(async ({ json, yes }: ApplyOptions) => {
-      if (yes === true) await apply(context, json);
-      else if ((await plan(context, json)) && json !== true) throw needsYes();
+      if (yes === true) {
+        await apply(context, json);
+      } else if (await plan(context, json)) {
+        context.say('nothing was applied; run `cdc layers apply --yes` to apply this plan');
+        context.exitCode = exitCodeOf(new CdcError('CDC_USAGE', ''));
+      }
     });
 }
 
@@ -47,10 +51,4 @@ async function apply(context: CommandContext, json: boolean | undefined): Promis
   const report = await applyLayers(config, context.logger('info'), context.signal);
   await context.present(report, json, renderPlan);
   if (json !== true) await context.print(`${context.style.green('applied')}\n`);
-}
-
-function needsYes(): CdcError {
-  return new CdcError('CDC_USAGE', 'nothing was applied: this was the plan', {
-    remedy: 'Run `cdc layers apply --yes`.',
-  });
 }
