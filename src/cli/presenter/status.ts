@@ -91,15 +91,19 @@ function layerRows(status: StatusReport): string[][] {
 const errorColumns: readonly TableColumn[] = [
   { title: 'at' },
   { title: 'code' },
-  { title: 'table' },
+  { title: 'table or model' },
   { title: 'message' },
 ];
 
 function errorRows(status: StatusReport): string[][] {
-  return status.errors.map(({ at, code, table, message }) => [
+  const ofTables = status.errors.map(({ at, code, table, message }) => [
     at,
     code,
     printable(table ?? ''),
     printable(message),
   ]);
+  const ofModels = status.layers.flatMap(({ name, error }) =>
+    error === undefined ? [] : [['', 'CDC_LAYERS_MODEL_FAILED', printable(name), printable(error)]],
+  );
+  return [...ofTables, ...ofModels];
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { renderCheck } from '../../../src/cli/presenter/check.ts';
+import { renderDemo, renderDemoView, renderReady } from '../../../src/cli/presenter/demo.ts';
 import {
   displayWidth,
   printable,
@@ -12,6 +13,7 @@ import {
   formatMs,
 } from '../../../src/cli/presenter/format.ts';
 import { renderInit, renderInitProgress } from '../../../src/cli/presenter/init.ts';
+import { renderPlan } from '../../../src/cli/presenter/plan.ts';
 import { renderRunProgress } from '../../../src/cli/presenter/run.ts';
 import { renderStatus } from '../../../src/cli/presenter/status.ts';
 import { plainStyle } from '../../../src/cli/presenter/style.ts';
@@ -44,6 +46,18 @@ const status: StatusReport = {
       rebuilds: 1,
       lastMs: 12,
       cut: 'b.000003:120',
+    },
+    {
+      name: 'ads.report',
+      layer: 'ads',
+      way: 'rebuild',
+      why: 'it has a window',
+      rows: 3,
+      keysRecomputed: 0,
+      rebuilds: 7,
+      lastMs: 12,
+      cut: null,
+      error: 'no column x',
     },
   ],
   errors: [{ code: 'CDC_TYPE_UNSUPPORTED', message: 'column v', at: '12:00', table: 'shop.v' }],
@@ -135,7 +149,7 @@ test('the progress of a snapshot shows share, rows, rate and time left', () => {
 test('a snapshot ends with its figures and the next step', () => {
   const report = { tables: 12, rows: 200_000, seconds: 2, interrupted: false, status };
   expect(renderInit(report, plainStyle)).toBe(
-    'snapshot done: 12 tables, 200,000 rows in 0:02 (100,000 rows/s), 1 model built\n' +
+    'snapshot done: 12 tables, 200,000 rows in 0:02 (100,000 rows/s), 2 models built\n' +
       'next: `cdc run` follows the source from here\n',
   );
   expect(renderInit({ ...report, interrupted: true }, plainStyle)).toContain('`cdc init` goes on');
@@ -165,14 +179,16 @@ table      chunks   rows  state
 shop.订单       4  2,000  done
 
 layers
-model           way    rows  keys recomputed  rebuilds  right as of
-──────────────  ────  ─────  ───────────────  ────────  ────────────
-dwd.order_wide  keys  2,000               51         1  b.000003:120
+model           way       rows  keys recomputed  rebuilds  right as of
+──────────────  ───────  ─────  ───────────────  ────────  ────────────
+dwd.order_wide  keys     2,000               51         1  b.000003:120
+ads.report      rebuild      3                0         7  in error
 
 errors
-at     code                  table   message
-─────  ────────────────────  ──────  ────────
-12:00  CDC_TYPE_UNSUPPORTED  shop.v  column v
+at     code                     table or model  message
+─────  ───────────────────────  ──────────────  ───────────
+12:00  CDC_TYPE_UNSUPPORTED     shop.v          column v
+       CDC_LAYERS_MODEL_FAILED  ads.report      no column x
 `);
 });
 
@@ -222,6 +238,84 @@ test('verify lists the keys that differ, of tables and of layers', () => {
   expect(text).toMatch(/\ndifferences: 3 in tables, 1 in layers, 1 table stopped\n$/);
   const right = { ok: true, tables: [], stopped: [], layers: [] };
   expect(renderVerify(right, plainStyle)).toMatch(/source = ODS = layers: 0 differences\n$/);
+});
+
+test('a plan shows the way of each model and why, the statements and the problems', () => {
+  const model = {
+    name: 'dwd.order_wide',
+    layer: 'dwd' as const,
+    file: 'layers/dwd/order_wide.sql',
+    change: 'added' as const,
+    way: 'keys' as const,
+    why: 'driven by shop.orders',
+    key: ['id'],
+    reads: ['shop.orders'],
+    ddl: ['CREATE TABLE t (id UInt64)'],
+  };
+  const problem = {
+    code: 'CDC_LAYERS_INVALID' as const,
+    where: 'layers/ads/x.sql:1:8',
+    message: 'unknown column y',
+    severity: 'error' as const,
+  };
+  expect(renderPlan({ models: [model], problems: [problem] }, plainStyle)).toBe(
+    `model           change  way   why
+──────────────  ──────  ────  ─────────────────────
+dwd.order_wide  added   keys  driven by shop.orders
+
+CREATE TABLE t (id UInt64);
+
+error layers/ads/x.sql:1:8 unknown column y
+
+1 model to apply
+`,
+  );
+  const unchanged = { ...model, change: 'unchanged' as const, ddl: [] };
+  expect(renderPlan({ models: [unchanged], problems: [] }, plainStyle)).toMatch(
+    /nothing to apply\n$/,
+  );
+});
+
+test('the demo shows its tables and how to open them, and ends with the proof', () => {
+  const tables = [
+    {
+      name: 'ads.report',
+      columns: ['city', 'revenue'],
+      rows: [
+        ['上海', 12.5],
+        [null, '3'],
+      ],
+    },
+  ];
+  const view = renderDemoView(
+    { status, generator: { transactions: 10, rows: 1 }, tables },
+    plainStyle,
+  );
+  expect(view).toContain('ads.report\ncity  revenue\n────  ───────\n上海  12.5\nNULL  3\n');
+  expect(view).toContain('the school has written 10 transactions, 1 row;');
+  const ready = {
+    kind: 'ready' as const,
+    folder: '/tmp/d',
+    url: 'http://127.0.0.1:1',
+    user: 'default',
+  };
+  expect(renderReady(ready, 'node bin/cdc.js')).toContain(
+    'node bin/cdc.js query -c /tmp/d "SELECT * FROM ads.channel_report"',
+  );
+  const report = {
+    ok: true,
+    source: { server: 'mariadb', version: '10.11.6' },
+    snapshot: { tables: 13, rows: 200_000, seconds: 1.4 },
+    stream: { transactions: 9000, rows: 30_000, seconds: 30 },
+    layers: [],
+    freshness: null,
+    verify: { tables: 13, differences: 0, layers: 11, layerDifferences: 0 },
+  };
+  const text = renderDemo(report, plainStyle);
+  expect(text).toContain('source = ODS: 13 tables, 0 differences\n');
+  expect(text).toContain('every layer = its query recomputed in full: 11 models, 0 differences\n');
+  expect(text).toMatch(/\nright\n$/);
+  expect(renderDemo({ ...report, ok: false }, plainStyle)).toMatch(/\nnot right\n$/);
 });
 
 test('a check that finds warnings only is ready', () => {
