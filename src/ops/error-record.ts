@@ -13,11 +13,20 @@ export interface ErrorRecord {
 
 /**
  * Takes the known fields of an error and no others: a driver's error may carry the statement, and
- * with it row values. The stack is kept where it helps, which is when the error is a bug.
+ * with it row values. Stacks are kept where they help, which is when the error is a bug.
  */
-export function errorRecordOf(error: unknown, depth = 0): ErrorRecord {
+export function errorRecordOf(error: unknown): ErrorRecord {
+  const isExpected = error instanceof CdcError && error.kind !== 'bug';
+  // A chain of causes may be circular; five links tell the story.
+  return recordOf(error, { withStack: !isExpected, causes: 5 });
+}
+
+function recordOf(
+  error: unknown,
+  options: { readonly withStack: boolean; readonly causes: number },
+): ErrorRecord {
   if (!(error instanceof Error)) return { code: 'UNKNOWN', message: String(error) };
-  const expected = error instanceof CdcError && error.kind !== 'bug';
+  const { withStack, causes } = options;
   const code = 'code' in error && error.code !== undefined ? String(error.code) : error.name;
   return {
     code,
@@ -25,9 +34,9 @@ export function errorRecordOf(error: unknown, depth = 0): ErrorRecord {
     message: error.message,
     ...(error instanceof CdcError && { remedy: error.remedy }),
     ...(error instanceof CdcError && hasEntries(error.details) && { details: error.details }),
-    ...(!expected && depth === 0 && error.stack !== undefined && { stack: error.stack }),
-    // A chain of causes may be circular; five links tell the story.
-    ...(error.cause !== undefined && depth < 5 && { cause: errorRecordOf(error.cause, depth + 1) }),
+    ...(withStack && error.stack !== undefined && { stack: error.stack }),
+    ...(error.cause !== undefined &&
+      causes > 0 && { cause: recordOf(error.cause, { withStack, causes: causes - 1 }) }),
   };
 }
 
