@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Session } from 'chdb';
+import { engineSettings } from '../../src/engine/engine-settings.ts';
+import { CdcError } from '../../src/errors.ts';
+import type { SqlEngine, StatementOptions } from '../../src/layers/sql-engine.ts';
+
+/** The engine in this process, with the settings of the real one; for tests of the layers alone. */
+export class InProcessEngine implements SqlEngine, AsyncDisposable {
+  readonly #session: Session;
+  readonly #folder: string;
+  /** Called before each statement; may throw to break a refresh off there. */
+  beforeStatement: ((sql: string) => void) | undefined;
+  statements = 0;
+
+  private constructor(session: Session, folder: string) {
+    this.#session = session;
+    this.#folder = folder;
+  }
+
+  static async open(): Promise<InProcessEngine> {
+    const folder = await mkdtemp(join(tmpdir(), 'cdc-layers-'));
+    const connectionArgs = Object.entries(engineSettings).map(([name, value]) => `--${name}=${value}`);
+    return new InProcessEngine(new Session(folder, { connectionArgs }), folder);
+  }
+
+  async command(sql: string, options: StatementOptions = {}): Promise<void> {
+    await this.#run(sql, options);
+  }
+
+  async rows<T = Record<string, unknown>>(sql: string, options: StatementOptions = {}): Promise<T[]> {
+    const text = await this.#run(sql, options);
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as T);
+  }
+
+  async #run(sql: string, { signal }: StatementOptions): Promise<string> {
+    signal?.throwIfAborted();
+    this.beforeStatement?.(sql);
+    this.statements += 1;
+    try {
+      return (await this.#session.queryAsync(sql, { format: 'JSONEachRow' })).text();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const engineCode = Number(/Code: (\d+)/.exec(message)?.[1] ?? 0);
+      throw new CdcError('CDC_ENGINE_REJECTED', message, { details: { engineCode, sql } });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#session.cleanup();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,164 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { MemoryCatalog } from '../../src/catalog/memory-catalog.ts';
+import type { TableSchema } from '../../src/change/table-schema.ts';
+import { type Layers, type LayersSetup, openLayers } from '../../src/layers/layers.ts';
+import { layersOptions } from '../../src/layers/options.ts';
+import { createSilentLogger } from '../../src/ops/logger.ts';
+import { InProcessEngine } from './layers-engine.ts';
+
+/** A table of the source: columns in the engine's types, the key first in `key`. */
+export interface WorldTable {
+  readonly columns: Readonly<Record<string, string>>;
+  readonly key: readonly string[];
+}
+
+export type Row = Readonly<Record<string, string | number | null>>;
+
+export const never: AbortSignal = new AbortController().signal;
+
+/**
+ * ODS tables with models over them, without a source: rows are written straight into `_ods`, as the
+ * loader would write them, each statement with a higher version.
+ */
+export class LayersWorld implements AsyncDisposable {
+  readonly engine: InProcessEngine;
+  readonly catalog = new MemoryCatalog();
+  readonly #folder: string;
+  readonly #tables: Map<string, WorldTable>;
+  #version = 1_000n;
+  #published = 1_000n;
+  #touched = new Set<string>();
+
+  private constructor(engine: InProcessEngine, folder: string, tables: Map<string, WorldTable>) {
+    this.engine = engine;
+    this.#folder = folder;
+    this.#tables = tables;
+  }
+
+  static async open(
+    tables: Readonly<Record<string, WorldTable>>,
+    models: Readonly<Record<string, string>>,
+  ): Promise<LayersWorld> {
+    const folder = await mkdtemp(join(tmpdir(), 'cdc-world-'));
+    const world = new LayersWorld(
+      await InProcessEngine.open(),
+      folder,
+      new Map(Object.entries(tables)),
+    );
+    await world.engine.command('CREATE DATABASE _ods');
+    for (const table of world.#tables.keys()) await world.#createTable(table);
+    for (const [name, sql] of Object.entries(models)) await world.writeModel(name, sql);
+    return world;
+  }
+
+  get folder(): string {
+    return join(this.#folder, 'layers');
+  }
+
+  async writeModel(name: string, sql: string): Promise<void> {
+    const file = join(this.folder, `${name.replace('.', '/')}.sql`);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, sql);
+  }
+
+  async removeModel(name: string): Promise<void> {
+    await rm(join(this.folder, `${name.replace('.', '/')}.sql`));
+  }
+
+  /** A process of its own: shares only the engine and the catalog with others. */
+  openLayers(setup: Partial<LayersSetup> = {}): Promise<Layers> {
+    return openLayers({
+      engine: this.engine,
+      catalog: this.catalog,
+      folder: this.folder,
+      options: layersOptions.parse({}),
+      tables: () => this.schemas(),
+      logger: createSilentLogger(),
+      ...setup,
+    });
+  }
+
+  schemas(): Map<string, TableSchema> {
+    return new Map(
+      [...this.#tables].map(([table, { columns, key }]) => {
+        const version = JSON.stringify(columns);
+        return [table, { table, version, columns: [], key }];
+      }),
+    );
+  }
+
+  /** Writes rows as one step of the source; `deleted` rows are old rows that went away. */
+  async write(table: string, rows: readonly Row[], deleted: readonly Row[] = []): Promise<void> {
+    const names = Object.keys(this.#table(table).columns);
+    const values = (row: Row, isDeleted: number) => {
+      this.#version += 1n;
+      const cells = names.map((name) => literal(row[name] ?? null));
+      return `(${[...cells, this.#version, isDeleted].join(', ')})`;
+    };
+    const all = [...deleted.map((row) => values(row, 1)), ...rows.map((row) => values(row, 0))];
+    this.#touched.add(table);
+    await this.engine.command(
+      `INSERT INTO _ods.\`${table}\` (${names.join(', ')}, _version, _deleted) VALUES ${all.join(', ')}`,
+    );
+  }
+
+  /** Refreshes to what has been written; the cut counts as published when that succeeds. */
+  async refresh(layers: Layers, signal: AbortSignal = never) {
+    const cut = { from: this.#published, to: this.#version, tables: this.#touched };
+    const report = await layers.refresh(cut, signal);
+    this.#published = this.#version;
+    this.#touched = new Set();
+    return report;
+  }
+
+  /** Everything that differs from a full recompute, as text; empty when all is right. */
+  async differences(layers: Layers): Promise<string[]> {
+    const compared = await layers.verify(never);
+    return compared
+      .filter(({ differences }) => differences > 0)
+      .map(({ name, differences, keys, error }) => `${name}: ${differences} ${keys} ${error ?? ''}`);
+  }
+
+  async alterTable(table: string, columns: Readonly<Record<string, string>>, statement: string) {
+    this.#tables.set(table, { ...this.#table(table), columns });
+    await this.engine.command(`ALTER TABLE _ods.\`${table}\` ${statement}`);
+    await this.#createView(table);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.engine[Symbol.asyncDispose]();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #createTable(table: string): Promise<void> {
+    const { columns, key } = this.#table(table);
+    const list = Object.entries(columns).map(([name, type]) => `${name} ${type}`);
+    await this.engine.command(
+      `CREATE TABLE _ods.\`${table}\` (${list.join(', ')}, _version UInt64, _deleted UInt8,
+       INDEX _version _version TYPE minmax GRANULARITY 1)
+       ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (${key.join(', ')})`,
+    );
+    await this.#createView(table);
+  }
+
+  async #createView(table: string): Promise<void> {
+    const [database, name] = table.split('.');
+    const names = Object.keys(this.#table(table).columns).join(', ');
+    await this.engine.command(`CREATE DATABASE IF NOT EXISTS ${database}`);
+    await this.engine.command(
+      `CREATE OR REPLACE VIEW ${database}.${name} AS SELECT ${names} FROM _ods.\`${table}\` FINAL`,
+    );
+  }
+
+  #table(name: string): WorldTable {
+    const table = this.#tables.get(name);
+    if (table === undefined) throw new Error(`the world has no table ${name}`);
+    return table;
+  }
+}
+
+function literal(value: string | number | null): string {
+  return value === null ? 'NULL' : typeof value === 'number' ? String(value) : `'${value}'`;
+}
