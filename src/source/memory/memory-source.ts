@@ -33,6 +33,8 @@ const file = 'memory.000001';
 export class MemorySource implements Source {
   readonly #tables = new Map<TableId, MemoryTable>();
   readonly #history: StreamItem[] = [];
+  /** Every definition a table has had, by its version. */
+  readonly #schemas = new Map<string, TableSchema>();
   readonly #chunkRows: number;
   readonly #partRows: number;
   readonly #knownSchema: (table: TableId) => TableSchema | undefined;
@@ -51,6 +53,7 @@ export class MemorySource implements Source {
   /** Creates a table with rows that were there before the history began, or replaces its definition. */
   createTable(schema: TableSchema, rows: readonly MemoryRow[] = []): void {
     this.#tables.set(schema.table, new MemoryTable(schema, rows));
+    this.#schemas.set(schema.version, schema);
   }
 
   /** Commits the changes as one transaction; returns the place after it. */
@@ -69,8 +72,7 @@ export class MemorySource implements Source {
     },
   ): Position {
     const { existingRows, defaults } = effect;
-    const rows = effect.rows ?? this.#table(schema.table).rows();
-    this.#tables.set(schema.table, new MemoryTable(schema, rows));
+    this.createTable(schema, effect.rows ?? this.#table(schema.table).rows());
     const position = this.#append([
       {
         kind: 'schema',
@@ -116,6 +118,7 @@ export class MemorySource implements Source {
 
   async *stream(from: Position, signal: AbortSignal): AsyncGenerator<StreamItem> {
     const excluded = this.#excluded;
+    const declared = new Map<TableId, string>();
     let next = this.#history.findIndex((item) => item.batch.position.offset > from.offset);
     if (next < 0) next = this.#history.length;
     const wake = () => this.#wake();
@@ -128,7 +131,7 @@ export class MemorySource implements Source {
           continue;
         }
         next++;
-        yield without(item, excluded);
+        yield this.#declare(without(item, excluded), declared);
       }
     } finally {
       signal.removeEventListener('abort', wake);
@@ -165,6 +168,22 @@ export class MemorySource implements Source {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#wake();
+  }
+
+  /** Puts the schema in front of the first rows of a table that the reader does not know. */
+  #declare(item: StreamItem, declared: Map<TableId, string>): StreamItem {
+    const sections = item.batch.sections.flatMap((section): Section[] => {
+      const { table } = section;
+      if (section.kind === 'schema') declared.set(table, section.schema.version);
+      if (section.kind !== 'rows') return [section];
+      const known = declared.get(table) ?? this.#knownSchema(table)?.version;
+      const schema = this.#schemas.get(section.schemaVersion);
+      if (known === section.schemaVersion || schema === undefined) return [section];
+      declared.set(table, schema.version);
+      const version = versionOf(item.batch.position);
+      return [{ kind: 'schema', table, schema, existingRows: 'keep', version }, section];
+    });
+    return { ...item, batch: { ...item.batch, sections } };
   }
 
   /** Nothing commits between the two watermarks here, so low and high are the same place. */
