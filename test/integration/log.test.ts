@@ -3,6 +3,7 @@ import { mkdir, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openCatalog } from '../../src/catalog/lmdb-catalog.ts';
+import { encodeBatch } from '../../src/change/batch-codec.ts';
 import { EmbeddedLog } from '../../src/log/embedded/embedded-log.ts';
 import { aBatch, aNote, aSchema, schemaSection } from '../contract/change-log-batches.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
@@ -38,7 +39,7 @@ describe('the embedded log', () => {
   test('has everything that was acknowledged after it is opened again', async () => {
     await using folder = await openTempFolder();
     const schema = aSchema();
-    const batches = [aBatch([schemaSection(schema)]), aNote(1, 'a'), aNote(2, 300_000)];
+    const batches = [aBatch([schemaSection(schema)]), aNote(1, 'a'), aNote(2, 30_000)];
     {
       await using first = openLog(folder.path);
       first.log.committed('warehouse');
@@ -169,8 +170,11 @@ describe('the embedded log', () => {
       }
       await rm(filler);
       await using again = openLog(disk.path);
-      const notes = again.log.read(0, 1e9).map(({ batch }) => batch);
-      expect(notes).toEqual(Array.from({ length: acknowledged }, (_, id) => aNote(id, 300_000)));
+      const notes = again.log.read(0, 1e9).map(({ batch }) => encodeBatch(batch));
+      expect(notes).toHaveLength(acknowledged);
+      for (const [id, bytes] of notes.entries()) {
+        expect(bytes.equals(encodeBatch(aNote(id, 300_000))), `entry ${id}`).toBe(true);
+      }
     },
   );
 });
