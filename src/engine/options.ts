@@ -36,3 +36,4 @@ export const engineOptions = z.discriminatedUnion('type', [
 
 export type EngineOptions = z.output<typeof engineOptions>;
 export type EmbeddedEngineOptions = z.output<typeof embeddedEngineOptions>;
+export type ClickhouseEngineOptions = z.output<typeof clickhouseEngineOptions>;
