@@ -33,19 +33,16 @@ interface PlanRecord {
 export class LoadPlan {
   readonly #catalog: Catalog;
   #record: PlanRecord;
-  /** It was found, not made: some of it may have been written before. */
-  readonly repeated: boolean;
 
-  private constructor(catalog: Catalog, record: PlanRecord, repeated: boolean) {
+  private constructor(catalog: Catalog, record: PlanRecord) {
     this.#catalog = catalog;
     this.#record = record;
-    this.repeated = repeated;
   }
 
   /** The plan that begins at `offset` and was not finished. */
   static find(catalog: Catalog, offset: number): LoadPlan | undefined {
     const record = catalog.get<PlanRecord>(planKey);
-    return record?.from === offset ? new LoadPlan(catalog, record, true) : undefined;
+    return record?.from === offset ? new LoadPlan(catalog, record) : undefined;
   }
 
   static async make(
@@ -74,7 +71,7 @@ export class LoadPlan {
     // In one commit: a table released is made anew once, by this plan and by every repeat of it.
     const released = recreate.map((table) => [releasedPrefix + table, undefined]);
     await catalog.batch({ [planKey]: record, ...Object.fromEntries(released) });
-    return new LoadPlan(catalog, record, false);
+    return new LoadPlan(catalog, record);
   }
 
   get from(): number {

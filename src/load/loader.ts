@@ -203,19 +203,12 @@ export class Loader {
       if (index < start) continue;
       // Rows in the old columns do not fit any more once these are applied, so never send them again.
       if (operation.kind === 'schema' && index > 0) await plan.recordDone(table, index);
-      await this.#retry(work, (attempt) => {
-        const repeated = plan.repeated || attempt > 1;
-        return this.#perform(operation, table, plan.token(table, index), repeated);
-      });
+      const token = plan.token(table, index);
+      await this.#retry(work, () => this.#perform(operation, table, token));
     }
   }
 
-  async #perform(
-    operation: TableOperation,
-    table: TableId,
-    token: string,
-    repeated: boolean,
-  ): Promise<void> {
+  async #perform(operation: TableOperation, table: TableId, token: string): Promise<void> {
     switch (operation.kind) {
       case 'schema':
         return this.#sink.applySchema(operation);
@@ -225,7 +218,7 @@ export class Loader {
       case 'rows': {
         const { rowCount, chunks, schemaVersion } = operation;
         const schema = this.#schema(table, schemaVersion);
-        return this.#sink.write({ schema, rowCount, chunks, token, repeated });
+        return this.#sink.write({ schema, rowCount, chunks, token });
       }
     }
   }
@@ -248,7 +241,7 @@ export class Loader {
     );
   }
 
-  #retry(work: TableWork, action: (attempt: number) => Promise<void>): Promise<void> {
+  #retry(work: TableWork, action: () => Promise<void>): Promise<void> {
     return retry(action, {
       signal: work.signal,
       isTransient: (error) => error instanceof CdcError && error.kind === 'transient',

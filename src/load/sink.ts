@@ -30,6 +30,4 @@ export interface TableLoad {
   readonly chunks: readonly Buffer[];
   /** The same for the same rows on every attempt. */
   readonly token: string;
-  /** These rows may have been written before, so that the store may rightly take fewer of them. */
-  readonly repeated: boolean;
 }

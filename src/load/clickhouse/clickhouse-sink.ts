@@ -1,6 +1,7 @@
 import type { SchemaSection, SweepSection, TruncateSection } from '../../change/change-batch.ts';
 import { splitTableId, type TableId } from '../../change/table-id.ts';
 import { deletedColumn, type TableSchema, versionColumn } from '../../change/table-schema.ts';
+import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
 import type { Sink, TableLoad } from '../sink.ts';
 import {
@@ -11,7 +12,6 @@ import {
   odsDatabase,
   physicalTable,
   planSchema,
-  quote,
 } from './ddl.ts';
 import type { InsertEngine } from './insert-engine.ts';
 import { clickhouseType } from './type-map.ts';
@@ -51,18 +51,15 @@ export class ClickhouseSink implements Sink {
     });
   }
 
-  async write({ schema, rowCount, chunks, token, repeated }: TableLoad): Promise<void> {
+  async write(load: TableLoad): Promise<void> {
+    const { schema, rowCount, token } = load;
     await this.#forTable(schema.table, async () => {
       await this.#assertFits(schema);
-      const written = await this.#engine.insert({
-        table: physicalTable(schema.table),
-        columns: [...schema.columns.map(({ name }) => name), versionColumn, deletedColumn],
-        format: 'RowBinary',
-        body: chunks,
-        token,
-      });
-      // A repeated block is dropped by its token and does not count as written.
-      if (written === rowCount || (repeated && written < rowCount)) return;
+      if ((await this.#insert(load, token)) >= rowCount) return;
+      // Blocks dropped for their token may or may not count. Without a token all rows are taken, and
+      // a second copy of a version changes nothing.
+      const written = await this.#insert(load);
+      if (written >= rowCount) return;
       throw new CdcError(
         'CDC_INTERNAL',
         `Loading ${schema.table}: ${rowCount} rows were sent and ${written} written.`,
@@ -72,6 +69,16 @@ export class ClickhouseSink implements Sink {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fitting.clear();
+  }
+
+  #insert({ schema, chunks }: TableLoad, token?: string): Promise<number> {
+    return this.#engine.insert({
+      table: physicalTable(schema.table),
+      columns: [...schema.columns.map(({ name }) => name), versionColumn, deletedColumn],
+      format: 'RowBinary',
+      body: chunks,
+      ...(token !== undefined && { token }),
+    });
   }
 
   /** RowBinary has no field names: bytes of another type would be taken for values. */
@@ -117,7 +124,8 @@ export class ClickhouseSink implements Sink {
       { params: splitTableId(id) },
     );
     if (found === undefined) return;
-    if (found.engine === 'View' && found.query.includes(`${odsDatabase}.${quote(id)}`)) return;
+    if (found.engine === 'View' && found.query.includes(`${odsDatabase}.${quoteIdentifier(id)}`))
+      return;
     const { database, table } = splitTableId(id);
     throw new CdcError(
       'CDC_SCHEMA_INCOMPATIBLE',

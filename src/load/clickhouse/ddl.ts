@@ -6,6 +6,7 @@ import {
   type TableSchema,
   versionColumn,
 } from '../../change/table-schema.ts';
+import { quoteIdentifier, quoteString } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
 import { clickhouseType, isWidening } from './type-map.ts';
 
@@ -39,7 +40,7 @@ export function planSchema(existing: ExistingTable | undefined, section: SchemaS
   assertNoReservedColumn(schema);
   const shadow = physicalTable(`${table}~rebuild`);
   const databases = [odsDatabase, splitTableId(table).database];
-  const prepare = databases.map((name) => `CREATE DATABASE IF NOT EXISTS ${quote(name)}`);
+  const prepare = databases.map((name) => `CREATE DATABASE IF NOT EXISTS ${quoteIdentifier(name)}`);
   const cleanUp = `DROP TABLE IF EXISTS ${shadow} SYNC`;
   const view = createView(schema);
   if (existing === undefined) return [...prepare, createTable(physicalTable(table), schema), view];
@@ -54,7 +55,7 @@ export function planSchema(existing: ExistingTable | undefined, section: SchemaS
   const change = compare(existing, section);
   if (change.needsRebuild) {
     const copied = change.kept.map(({ name }) => name).concat(versionColumn, deletedColumn);
-    const names = copied.map(quote).join(', ');
+    const names = copied.map(quoteIdentifier).join(', ');
     return [
       ...prepare,
       cleanUp,
@@ -88,11 +89,7 @@ export function deleteOlder(table: TableId): string {
 
 /** `_ods`.`shop.orders`: one table whose name contains the dot. */
 export function physicalTable(table: TableId): string {
-  return `${quote(odsDatabase)}.${quote(table)}`;
-}
-
-export function quote(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
+  return `${quoteIdentifier(odsDatabase)}.${quoteIdentifier(table)}`;
 }
 
 function createTable(
@@ -111,26 +108,26 @@ function createTable(
     `CREATE ${options.replace ? 'OR REPLACE TABLE' : 'TABLE IF NOT EXISTS'} ${target}`,
     `(${[...columns, ...own].join(', ')})`,
     `ENGINE = ReplacingMergeTree(${versionColumn}, ${deletedColumn})`,
-    `ORDER BY (${schema.key.map(quote).join(', ')})`,
+    `ORDER BY (${schema.key.map(quoteIdentifier).join(', ')})`,
     `SETTINGS non_replicated_deduplication_window = ${rememberedTokens}`,
-    `COMMENT ${quoteText(schema.comment ?? '')}`,
+    `COMMENT ${quoteString(schema.comment ?? '')}`,
   ].join(' ');
 }
 
 function createView(schema: TableSchema): string {
   const { database, table } = splitTableId(schema.table);
-  const columns = schema.columns.map(({ name }) => quote(name)).join(', ');
+  const columns = schema.columns.map(({ name }) => quoteIdentifier(name)).join(', ');
   return (
-    `CREATE OR REPLACE VIEW ${quote(database)}.${quote(table)} AS ` +
+    `CREATE OR REPLACE VIEW ${quoteIdentifier(database)}.${quoteIdentifier(table)} AS ` +
     `SELECT ${columns} FROM ${physicalTable(schema.table)} FINAL`
   );
 }
 
 function defineColumn(column: Column, defaults: SchemaSection['defaults']): string {
   const literal = defaults?.[column.name];
-  const parts = [quote(column.name), clickhouseType(column)];
+  const parts = [quoteIdentifier(column.name), clickhouseType(column)];
   if (literal !== undefined && literal !== 'NULL') parts.push(`DEFAULT ${checkLiteral(literal)}`);
-  if (column.comment) parts.push(`COMMENT ${quoteText(column.comment)}`);
+  if (column.comment) parts.push(`COMMENT ${quoteString(column.comment)}`);
   return parts.join(' ');
 }
 
@@ -161,18 +158,23 @@ function compare(existing: ExistingTable, section: SchemaSection): Changes {
     needsRebuild: retyped.some(({ name }) => before.get(name)?.isKey),
     kept,
     added: added.map((column) => `ADD COLUMN ${defineColumn(column, defaults)}`),
-    modified: retyped.map((each) => `MODIFY COLUMN ${quote(each.name)} ${clickhouseType(each)}`),
+    modified: retyped.map(
+      (each) => `MODIFY COLUMN ${quoteIdentifier(each.name)} ${clickhouseType(each)}`,
+    ),
     commented: [
       ...kept
         .filter(({ name, comment }) => before.get(name)?.comment !== (comment ?? ''))
-        .map(({ name, comment }) => `COMMENT COLUMN ${quote(name)} ${quoteText(comment ?? '')}`),
+        .map(
+          ({ name, comment }) =>
+            `COMMENT COLUMN ${quoteIdentifier(name)} ${quoteString(comment ?? '')}`,
+        ),
       ...(existing.comment === (schema.comment ?? '')
         ? []
-        : [`MODIFY COMMENT ${quoteText(schema.comment ?? '')}`]),
+        : [`MODIFY COMMENT ${quoteString(schema.comment ?? '')}`]),
     ],
     dropped: existing.columns
       .filter(({ name }) => !after.has(name))
-      .map(({ name }) => `DROP COLUMN ${quote(name)}`),
+      .map(({ name }) => `DROP COLUMN ${quoteIdentifier(name)}`),
   };
 }
 
@@ -236,8 +238,4 @@ export function incompatible(table: TableId, why: string, cause?: unknown): CdcE
     details: { table },
     remedy: `Load the table anew: cdc init --tables ${table}`,
   });
-}
-
-function quoteText(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }

@@ -10,11 +10,13 @@ export interface InsertEngine {
   rows<T = Record<string, unknown>>(sql: string, options?: InsertEngineOptions): Promise<T[]>;
   /** Inserts the bytes of `body`, one after another; resolves to the number of rows written. */
   insert(insert: {
+    /** As SQL: quoted, with its database. */
     readonly table: string;
+    /** Names, unquoted, in the order of the row bytes. */
     readonly columns: readonly string[];
     readonly format: 'RowBinary';
     readonly body: readonly Buffer[];
-    readonly settings?: Readonly<Record<string, string | number>>;
+    /** Equal tokens with equal rows are stored once. */
     readonly token?: string;
   }): Promise<number>;
 }

@@ -156,7 +156,7 @@ describe('a step of the loader', () => {
     expect(sink.rows(schema.table)).toEqual([{ id: 6, note: 'new' }]);
   });
 
-  test('repeats a transient failure and says so to the sink', async () => {
+  test('repeats a transient failure with the same token', async () => {
     const { log, loader, sink } = openLoader();
     await log.append([aBatch([schemaSection(schema)]), note(1, 'a')]);
     let failures = 2;
@@ -166,7 +166,7 @@ describe('a step of the loader', () => {
         : undefined;
     await loader.step(signal);
     const writes = sink.calls.flatMap(({ load }) => (load ? [load] : []));
-    expect(writes.map(({ repeated }) => repeated)).toEqual([false, true, true]);
+    expect(writes).toHaveLength(3);
     expect(new Set(writes.map(({ token }) => token)).size).toBe(1);
     expect(sink.rows(schema.table)).toHaveLength(1);
   });
@@ -196,10 +196,8 @@ describe('after a crash the loader', () => {
 
     expect(await open().step(signal)).toMatchObject({ from: 0, to: 2, rows: 1 });
     const writes = sink.calls.flatMap(({ load }) => (load ? [load] : []));
-    expect(writes.map(({ token, rowCount, repeated }) => ({ token, rowCount, repeated }))).toEqual([
-      { token: writes[0]?.token, rowCount: 1, repeated: false },
-      { token: writes[0]?.token, rowCount: 1, repeated: true },
-    ]);
+    expect(writes).toHaveLength(2);
+    expect(writes[1]).toEqual(writes[0]);
     const next = await open().step(signal);
     expect(next).toMatchObject({ from: 2, to: 3 });
     expect(sink.calls.at(-1)?.load?.token).not.toBe(writes[0]?.token);
@@ -267,7 +265,6 @@ describe('a table that the sink refuses for good', () => {
         each?.kind === 'rows' ? [each.bytes] : [],
       ),
       token: 't',
-      repeated: false,
     });
     await loader.release(['shop.orders', 'shop.users']);
     expect(pausedTables(catalog).size).toBe(0);
