@@ -30,7 +30,9 @@ export class RowCollector implements PacketSink<EncodedRows> {
   readonly #maxBytes: number;
   readonly #writer: ByteWriter;
   #rowCount = 0;
-  #last: { buffer: Buffer; offset: number; end: number } | undefined;
+  #lastPacket: Buffer | undefined;
+  #lastOffset = 0;
+  #lastEnd = 0;
 
   constructor(schema: TableSchema, query: KeysetQuery, maxBytes: number) {
     this.#query = query;
@@ -47,19 +49,21 @@ export class RowCollector implements PacketSink<EncodedRows> {
     this.#encoder.encode(buffer, offset, end, this.#writer);
     this.#rowCount++;
     // Only the last one's key is wanted; the driver writes no second time into a chunk it has read.
-    this.#last = { buffer, offset, end };
+    this.#lastPacket = buffer;
+    this.#lastOffset = offset;
+    this.#lastEnd = end;
     return this.#writer.offset >= this.#maxBytes;
   }
 
   take(): EncodedRows {
-    const last = this.#last;
+    const last = this.#lastPacket;
     const rows = {
       bytes: this.#writer.take(),
       rowCount: this.#rowCount,
-      ...(last && { lastKey: this.#query.keyOf(last.buffer, last.offset, last.end) }),
+      ...(last && { lastKey: this.#query.keyOf(last, this.#lastOffset, this.#lastEnd) }),
     };
     this.#rowCount = 0;
-    this.#last = undefined;
+    this.#lastPacket = undefined;
     return rows;
   }
 }

@@ -16,7 +16,8 @@ import { TextValueWriter } from './text-value-writer.ts';
 export class TextRowEncoder {
   readonly #values: TextValueWriter;
   readonly #encode: EncodeFunction;
-  readonly #versionBytes = Buffer.alloc(9);
+  #versionLow = 0;
+  #versionHigh = 0;
   /** Room the fixed-size columns may take beyond their text, plus version and deleted. */
   readonly #slack: number;
 
@@ -30,15 +31,19 @@ export class TextRowEncoder {
 
   /** The version that rows get from now on. */
   set version(version: Version) {
-    this.#versionBytes.writeBigUInt64LE(version, 0);
+    this.#versionLow = Number(version & 0xffffffffn);
+    this.#versionHigh = Number(version >> 32n);
   }
 
   /** Appends the row to `writer`. Throws CDC_VALUE_UNREPRESENTABLE naming table and column. */
   encode(buffer: Buffer, offset: number, end: number, writer: ByteWriter): void {
     writer.reserve(end - offset + this.#slack);
     this.#encode(buffer, offset, writer, this.#values);
-    this.#versionBytes.copy(writer.buffer, writer.offset);
-    writer.offset += 9;
+    const { view, offset: at } = writer;
+    view.setUint32(at, this.#versionLow, true);
+    view.setUint32(at + 4, this.#versionHigh, true);
+    view.setUint8(at + 8, 0);
+    writer.offset = at + 9;
   }
 }
 

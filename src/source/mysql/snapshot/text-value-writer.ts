@@ -134,8 +134,8 @@ export class TextValueWriter {
     writer.writeVarUint(length);
     const out = writer.buffer;
     const to = writer.offset;
-    // Below some tens of bytes the call into native code costs more than the bytes.
-    if (length < 24)
+    // Up to here a loop is cheaper than the call into native code.
+    if (length < 64)
       for (let index = 0; index < length; index++) out[to + index] = buffer[at + index] ?? 0;
     else buffer.copy(out, to, at, at + length);
     writer.offset = to + length;
