@@ -17,6 +17,8 @@ export interface ModelRecord {
   readonly why: string;
   /** Its maintained tables with their numbers of rows; the model's own and perhaps a hidden stage. */
   readonly nodeRows: Readonly<Record<string, number>>;
+  /** Other models read it; decides how its delta is kept. */
+  readonly isRead: boolean;
   readonly rows: number;
   readonly keysRecomputed: number;
   readonly rebuilds: number;
@@ -92,7 +94,7 @@ function recordValues(records: readonly ModelRecord[]): Record<string, ModelReco
 export function recordOf(
   compiled: CompiledModel,
   before: ModelRecord | undefined,
-  built: BuiltRows & { ms: number },
+  built: BuiltRows & { isRead: boolean; ms: number },
 ): ModelRecord {
   const { model, way, why, fingerprint } = compiled;
   return {
@@ -104,6 +106,7 @@ export function recordOf(
     way,
     why,
     nodeRows: built.nodeRows,
+    isRead: built.isRead,
     rows: built.rows,
     keysRecomputed: before?.keysRecomputed ?? 0,
     rebuilds: (before?.rebuilds ?? 0) + 1,

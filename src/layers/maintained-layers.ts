@@ -10,7 +10,7 @@ import type {
   LayersSetup,
   RefreshReport,
 } from './layers.ts';
-import { buildModel } from './model-build.ts';
+import { buildModel, createDeltas } from './model-build.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import { type ModelFile, readModels } from './model-file.ts';
 import { ModelRefresher, type ModelRun } from './model-refresher.ts';
@@ -52,16 +52,15 @@ export class MaintainedLayers implements Layers {
     await this.#dropRemoved(input, signal);
     const tables = this.#setup.tables();
     const ready = readyModels(input, new Set(tables.keys()));
-    const errors: unknown[] = [];
-    await runInOrder(named(ready), async ({ compiled }) => {
-      const record = input.records.get(compiled.model.name);
-      const isCurrent = record?.fingerprint === compiled.fingerprint && !record.error;
-      // A change of comments only is taken over without a build.
-      if (isCurrent) return this.#store({ ...record, sql: compiled.model.sql });
-      return this.#build(compiled, signal).catch((error: unknown) => {
+    const read = new Set(ready.flatMap(({ reads }) => reads));
+    const errors: CdcError[] = [];
+    await runInOrder(named(ready), async ({ name, compiled }) => {
+      try {
+        await this.#bring(compiled, read.has(name), signal);
+      } catch (error) {
         if (!isRefused(error)) throw error;
         errors.push(this.#stop(compiled, error));
-      });
+      }
     });
     this.#models = ready;
     this.#schemas = this.#schemaSignature();
@@ -99,7 +98,9 @@ export class MaintainedLayers implements Layers {
       if (isReader) stale.add(model.name);
       return isReader;
     });
-    await runInOrder(named(readers), ({ compiled }) => this.#build(compiled, signal));
+    await runInOrder(named(readers), ({ name, compiled }) => {
+      return this.#build(compiled, this.#record(name).isRead, signal);
+    });
   }
 
   async verify(signal: AbortSignal): Promise<LayerDifference[]> {
@@ -162,14 +163,30 @@ export class MaintainedLayers implements Layers {
     return versions.sort().join(' ');
   }
 
-  async #build(compiled: CompiledModel, signal: AbortSignal): Promise<void> {
+  /** Builds a model unless it is built; a change of comments only is taken over without a build. */
+  async #bring(compiled: CompiledModel, isRead: boolean, signal: AbortSignal): Promise<void> {
+    const record = this.#loadRecords().get(compiled.model.name);
+    if (record?.fingerprint !== compiled.fingerprint || record.error !== undefined) {
+      return this.#build(compiled, isRead, signal);
+    }
+    const { sql, file } = compiled.model;
+    if (record.isRead !== isRead) {
+      // No reader of before is missed: whoever reads it now is being built in full.
+      const { engine } = this.#setup;
+      await createDeltas(compiled, { engine, build: 0, isRead, signal });
+    }
+    const isSame = record.sql === sql && record.file === file && record.isRead === isRead;
+    if (!isSame) await this.#store({ ...record, sql, file, isRead });
+  }
+
+  async #build(compiled: CompiledModel, isRead: boolean, signal: AbortSignal): Promise<void> {
     const { engine, logger } = this.#setup;
     const { name } = compiled.model;
     const startedAt = performance.now();
     const build = await this.#state.nextBuild();
-    const built = await buildModel(compiled, { engine, build, signal });
+    const built = await buildModel(compiled, { engine, build, isRead, signal });
     const ms = Math.round(performance.now() - startedAt);
-    await this.#store(recordOf(compiled, this.#loadRecords().get(name), { ...built, ms }));
+    await this.#store(recordOf(compiled, this.#loadRecords().get(name), { ...built, isRead, ms }));
     logger.info({ component: 'layers', model: name, rows: built.rows, ms }, 'Built a model.');
   }
 

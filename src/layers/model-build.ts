@@ -10,6 +10,8 @@ import { lineAndColumn, quoteNames } from './sql-text.ts';
 export interface BuildOptions {
   readonly engine: SqlEngine;
   readonly build: number;
+  /** Other models read this one. */
+  readonly isRead: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -34,15 +36,26 @@ export async function buildModel(
     await fillShadow(node, { build }, run);
     if (name === compiled.model.name) await assertKeyIsUnique(compiled, tables.shadow, options);
     await putInPlace(tables, run);
-    for (const table of [tables.delta, tables.keys]) await run(`DROP TABLE IF EXISTS ${table}`);
-    await run(createDelta(node));
+    await run(`DROP TABLE IF EXISTS ${tables.keys}`);
     await run(createKeys(node));
     nodeRows[name] = await countRows(node.relation, options);
   }
+  await createDeltas(compiled, options);
   if (compiled.way === 'rebuild') await rebuildPlain(compiled, run, options);
   await run(createView(compiled));
   const rows = nodeRows[compiled.model.name] ?? (await countRows(compiled.relation, options));
   return { rows, nodeRows };
+}
+
+/** Makes the deltas of a model new and empty, as its readers (or their absence) need them. */
+export async function createDeltas(compiled: CompiledModel, options: BuildOptions): Promise<void> {
+  const { engine, signal, isRead } = options;
+  for (const node of compiled.nodes) {
+    const { name } = node.relation;
+    const isStage = name !== compiled.model.name;
+    await engine.command(`DROP TABLE IF EXISTS ${nodeTables(name).delta}`, { signal });
+    await engine.command(createDelta(node, isRead || isStage), { signal });
+  }
 }
 
 /** Rows of a model and of each of its maintained tables. */

@@ -9,8 +9,25 @@ import {
 } from './maintained-node.ts';
 import { applyDelta, createRows, fillDelta, fillRows } from './node-storage.ts';
 import { buildColumn, signColumn } from './relation.ts';
-import type { SqlEngine } from './sql-engine.ts';
+import type { SqlEngine, StatementOptions } from './sql-engine.ts';
 import { quoteNames } from './sql-text.ts';
+
+type StatementSettings = NonNullable<StatementOptions['settings']>;
+
+const fewKeys = 10_000;
+/**
+ * For few keys planning costs more than reading. These take out what only pays for large inputs and
+ * change no result; one thread leaves the other core to the next model.
+ */
+const forFewKeys: StatementSettings = {
+  max_threads: 1,
+  join_algorithm: 'hash',
+  enable_join_runtime_filters: 0,
+  query_plan_optimize_join_order_limit: 0,
+  query_plan_join_swap_table: 'false',
+  compile_expressions: 0,
+  compile_aggregate_expressions: 0,
+};
 
 /** One attempt to bring the tables to a cut. */
 export interface Attempt {
@@ -56,9 +73,9 @@ export async function refreshNode(
   const tables = nodeTables(node.relation.name);
   const affected = node.affectedKeys(changes);
   const isRepeated = attempt.build !== attempt.firstBuild;
-  const run = async (sql: string) => {
+  const run = async (sql: string, settings: StatementSettings = {}) => {
     signal.throwIfAborted();
-    await engine.command(sql, { signal });
+    await engine.command(sql, { signal, settings });
   };
   let keys = 0;
   let strategy: NodeOutcome['strategy'] = 'none';
@@ -79,7 +96,8 @@ export async function refreshNode(
     const inKeys = renderInKeys(quoteColumns(node.refreshKey), keySet, options.omit);
     const stored = `SELECT * FROM ${tables.rows} FINAL WHERE ${inKeys}`;
     const computed = node.recompute(keySet);
-    await run(fillDelta(node, { stored, computed, build: attempt.build }));
+    const settings = keys <= fewKeys ? forFewKeys : {};
+    await run(fillDelta(node, { stored, computed, build: attempt.build }), settings);
   }
   if (keys === 0 && !isRepeated) return { ...nothingDone, strategy };
   const counts = await countDelta(engine, node, attempt, signal);

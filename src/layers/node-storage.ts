@@ -27,15 +27,19 @@ ENGINE = ReplacingMergeTree(${versionColumn}, ${deletedColumn}) ORDER BY (${orde
 SETTINGS allow_nullable_key = 1`;
 }
 
-/** Old and new rows of the refreshes whose cut is not published yet. */
-export function createDelta(node: MaintainedNode): string {
+/**
+ * Old and new rows of the refreshes whose cut is not published yet. Readers need them after a crash; a
+ * node without readers gets by with memory, which is much cheaper to write.
+ */
+export function createDelta(node: MaintainedNode, isRead: boolean): string {
   const { delta } = nodeTables(node.relation.name);
   const own = [
     ...node.columns,
     { name: buildColumn, type: 'UInt64' },
     { name: signColumn, type: 'Int8' },
   ];
-  return `CREATE TABLE ${delta} (${renderColumns(own)}) ENGINE = MergeTree ORDER BY ${buildColumn}`;
+  const engine = isRead ? `MergeTree ORDER BY ${buildColumn}` : 'Memory';
+  return `CREATE TABLE ${delta} (${renderColumns(own)}) ENGINE = ${engine}`;
 }
 
 /** Lost when the engine stops, which is harmless: keys are found again when a refresh is repeated. */
@@ -58,11 +62,11 @@ export function createView({ model, relation }: CompiledModel): string {
 }
 
 /** Everything a model stores, for `layers plan`. */
-export function modelDdl(compiled: CompiledModel): string[] {
+export function modelDdl(compiled: CompiledModel, isRead: boolean): string[] {
   const tables = compiled.nodes.flatMap((node) => {
     return [
       createRows(node, nodeTables(node.relation.name).rows),
-      createDelta(node),
+      createDelta(node, isRead || node.relation.name !== compiled.model.name),
       createKeys(node),
     ];
   });

@@ -18,13 +18,24 @@ export interface PlanInput extends ModelSet {
 /** What `apply` would do with every model, and every problem of the files. */
 export function planModels(input: PlanInput): LayersPlan {
   const { compiled, failed, files, records } = input;
+  const read = new Set(compiled.flatMap(({ reads }) => reads));
   const kept = compiled.map((each): PlannedModel => {
     const record = records.get(each.model.name);
     const isSame = record?.fingerprint === each.fingerprint && !record.error;
     const { way, why, key, reads } = each;
     const { name, layer, file } = each.model;
     const change = record === undefined ? 'added' : isSame ? 'unchanged' : 'changed';
-    return { name, layer, file, change, way, why, key, reads, ddl: isSame ? [] : modelDdl(each) };
+    return {
+      name,
+      layer,
+      file,
+      change,
+      way,
+      why,
+      key,
+      reads,
+      ddl: isSame ? [] : modelDdl(each, read.has(name)),
+    };
   });
   const names = new Set(files.map(({ name }) => name));
   const removed = [...records.values()].filter(({ name }) => !names.has(name));

@@ -21,7 +21,9 @@ export class InProcessEngine implements SqlEngine, AsyncDisposable {
 
   static async open(): Promise<InProcessEngine> {
     const folder = await mkdtemp(join(tmpdir(), 'cdc-layers-'));
-    const connectionArgs = Object.entries(engineSettings).map(([name, value]) => `--${name}=${value}`);
+    const connectionArgs = Object.entries(engineSettings).map(
+      ([name, value]) => `--${name}=${value}`,
+    );
     return new InProcessEngine(new Session(folder, { connectionArgs }), folder);
   }
 
@@ -29,7 +31,10 @@ export class InProcessEngine implements SqlEngine, AsyncDisposable {
     await this.#run(sql, options);
   }
 
-  async rows<T = Record<string, unknown>>(sql: string, options: StatementOptions = {}): Promise<T[]> {
+  async rows<T = Record<string, unknown>>(
+    sql: string,
+    options: StatementOptions = {},
+  ): Promise<T[]> {
     const text = await this.#run(sql, options);
     return text
       .split('\n')
@@ -37,8 +42,10 @@ export class InProcessEngine implements SqlEngine, AsyncDisposable {
       .map((line) => JSON.parse(line) as T);
   }
 
-  async #run(sql: string, { signal }: StatementOptions): Promise<string> {
+  async #run(statement: string, { signal, settings = {} }: StatementOptions): Promise<string> {
     signal?.throwIfAborted();
+    const list = Object.entries(settings).map(([name, value]) => `${name} = '${value}'`);
+    const sql = list.length === 0 ? statement : `${statement} SETTINGS ${list.join(', ')}`;
     this.beforeStatement?.(sql);
     this.statements += 1;
     try {

@@ -32,11 +32,22 @@ export const schoolTables: Readonly<Record<string, WorldTable>> = {
     key: ['id'],
   },
   'shop.classes': {
-    columns: { id: 'Int64', teacher_id: 'Nullable(Int64)', title: 'String', low: 'Int32', high: 'Int32' },
+    columns: {
+      id: 'Int64',
+      teacher_id: 'Nullable(Int64)',
+      title: 'String',
+      low: 'Int32',
+      high: 'Int32',
+    },
     key: ['id'],
   },
   'shop.presence': {
-    columns: { student_id: 'Int64', class_id: 'Int64', state: 'String', minutes: 'Nullable(Int32)' },
+    columns: {
+      student_id: 'Int64',
+      class_id: 'Int64',
+      state: 'String',
+      minutes: 'Nullable(Int32)',
+    },
     key: ['student_id', 'class_id'],
   },
   'shop.seats': {
@@ -138,7 +149,10 @@ export class SchoolTraffic {
     if (before === undefined && moved !== undefined && kind <= 2) {
       // A changed primary key: the old key goes, the new one comes with the other columns as they were.
       const names = schoolTables[table]?.key ?? [];
-      const renamed = { ...moved, ...Object.fromEntries(names.map((name) => [name, row[name] ?? null])) };
+      const renamed = {
+        ...moved,
+        ...Object.fromEntries(names.map((name) => [name, row[name] ?? null])),
+      };
       rows.delete(keyOf(table, moved));
       rows.set(key, renamed);
       return this.#world.write(table, [renamed], [moved]);

@@ -118,7 +118,9 @@ export class LayersWorld implements AsyncDisposable {
     const compared = await layers.verify(never);
     return compared
       .filter(({ differences }) => differences > 0)
-      .map(({ name, differences, keys, error }) => `${name}: ${differences} ${keys} ${error ?? ''}`);
+      .map(
+        ({ name, differences, keys, error }) => `${name}: ${differences} ${keys} ${error ?? ''}`,
+      );
   }
 
   async alterTable(table: string, columns: Readonly<Record<string, string>>, statement: string) {
