@@ -18,15 +18,23 @@ export interface StagedFile extends AsyncDisposable {
 export class StagingArea implements AsyncDisposable {
   readonly #memory: string | undefined;
   readonly #disk: string;
+  readonly #maxMemoryBytes: number;
   #count = 0;
 
-  private constructor(memory: string | undefined, disk: string) {
+  private constructor(memory: string | undefined, disk: string, maxMemoryBytes: number) {
     this.#memory = memory;
     this.#disk = disk;
+    this.#maxMemoryBytes = maxMemoryBytes;
   }
 
-  /** `diskFolder` names the place of this engine: nobody else may use it. */
-  static async open(diskFolder: string): Promise<StagingArea> {
+  /**
+   * `diskFolder` is this engine's alone. A file takes no more of the memory than `memoryBytes`, nor
+   * than a quarter of what is free: several inserts stage side by side, and others use it too.
+   */
+  static async open(
+    diskFolder: string,
+    { memoryBytes = Number.POSITIVE_INFINITY } = {},
+  ): Promise<StagingArea> {
     const name = createHash('sha256').update(resolve(diskFolder)).digest('hex').slice(0, 16);
     const memory = join(memoryFolder, `strata-${process.getuid?.() ?? 0}-${name}`);
     await makeEmpty(diskFolder);
@@ -35,7 +43,7 @@ export class StagingArea implements AsyncDisposable {
       () => true,
       () => false,
     );
-    return new StagingArea(hasMemory ? memory : undefined, diskFolder);
+    return new StagingArea(hasMemory ? memory : undefined, diskFolder, memoryBytes);
   }
 
   /** Takes the whole of `data`; throws what `data` throws, leaving no file. */
@@ -57,11 +65,10 @@ export class StagingArea implements AsyncDisposable {
     return { path: file.path, bytes: file.bytes, [Symbol.asyncDispose]: () => file.remove() };
   }
 
-  /** Bytes one file may take in memory: several inserts stage side by side, and others use it too. */
   async #memoryRoom(): Promise<number> {
     if (this.#memory === undefined) return 0;
     const { bavail, bsize } = await statfs(this.#memory);
-    return Math.floor((bavail * bsize) / 4);
+    return Math.min(this.#maxMemoryBytes, (bavail * bsize) / 4);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

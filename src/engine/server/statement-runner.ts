@@ -93,9 +93,7 @@ export class StatementRunner {
     insert: InsertData,
     output: StatementOutput,
   ): Promise<void> {
-    const described = await this.#withConnection(request, (connection) =>
-      this.#describe(connection, request, insert),
-    );
+    const described = await this.#describe(request, insert);
     const format = insert.format ?? request.parameters.format ?? 'Values';
     const plan = planStagedInsert(insert, described, format);
     await using file = await this.#staging.stage(request.text.data);
@@ -111,17 +109,18 @@ export class StatementRunner {
   }
 
   async #describe(
-    connection: ChdbConnection,
-    { parameters }: StatementRequest,
+    request: StatementRequest,
     insert: InsertData,
   ): Promise<readonly DescribedColumn[]> {
     const sql = renderDescribe(insert);
-    const key = `${parameters.database ?? ''}\n${sql}`;
+    const key = `${request.parameters.database ?? ''}\n${sql}`;
     // A DDL that ends while this runs replaces the map: what was read before it is kept nowhere.
     const cache = this.#columns;
     const known = cache.get(key);
     if (known !== undefined) return known;
-    const { bytes } = await connection.run(sql, 'JSONEachRow');
+    const { bytes } = await this.#withConnection(request, (connection) =>
+      connection.run(sql, 'JSONEachRow'),
+    );
     const lines = bytes.toString().split('\n').filter(Boolean);
     const columns = lines.map((line) => JSON.parse(line) as DescribedColumn);
     cache.set(key, columns);
