@@ -4,15 +4,15 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { SweepSection } from '../change/change-batch.ts';
 import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
-import { CdcError } from '../errors.ts';
-import { retry } from '../lib/retry.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { ChangeFeed, FeedEntry } from './change-feed.ts';
 import { LoadPlan, loadedPosition, releaseKeys } from './load-plan.ts';
 import type { LoadOptions } from './options.ts';
-import { type PausedTable, pausedTables, pauseFor, pauseKeys } from './paused-tables.ts';
+import { type PausedTable, pausedTables, pauseKeys } from './paused-tables.ts';
 import type { Sink } from './sink.ts';
-import { countRows, groupByTable, type TableOperation } from './table-operations.ts';
+import { TableLoader, type TableOutcome } from './table-loader.ts';
+import { groupByTable, type TableOperation } from './table-operations.ts';
+import { truncationKeys, truncations } from './truncations.ts';
 
 /** Name under which the log keeps the loader's offset. */
 export const warehouseConsumer = 'warehouse';
@@ -54,16 +54,6 @@ export interface LoaderOptions {
   readonly logger: Logger;
 }
 
-interface TableOutcome {
-  readonly table: TableId;
-  readonly rows: number;
-  readonly sweeps: readonly SweepSection[];
-  readonly isRecreated: boolean;
-  /** Set: paused, or still paused; undefined while `wasPaused`: the pause is over. */
-  readonly paused?: PausedTable;
-  readonly wasPaused: boolean;
-}
-
 /**
  * Log -> sink, one batch a step.
  *
@@ -77,18 +67,16 @@ interface TableOutcome {
  */
 export class Loader {
   readonly #log: ChangeFeed;
-  readonly #sink: Sink;
   readonly #catalog: Catalog;
   readonly #options: LoadOptions;
-  readonly #logger: Logger;
+  readonly #tables: TableLoader;
   #steppedAt = Number.NEGATIVE_INFINITY;
 
   constructor({ log, sink, catalog, options, logger }: LoaderOptions) {
     this.#log = log;
-    this.#sink = sink;
     this.#catalog = catalog;
     this.#options = options;
-    this.#logger = logger.child({ component: 'loader' });
+    this.#tables = new TableLoader({ sink, log, logger: logger.child({ component: 'loader' }) });
   }
 
   /** Entries before it are loaded. */
@@ -123,14 +111,23 @@ export class Loader {
     const range = { from, to: last.offset + 1 };
     const plan = found ?? (await LoadPlan.make(this.#catalog, entries, range));
 
-    const outcomes = await this.#loadTables(plan, groupByTable(entries), signal);
-    const changes = outcomes
-      .filter(({ paused, wasPaused }) => wasPaused || paused !== undefined)
-      .map(({ table, paused }) => [table, paused] as const);
-    if (changes.length > 0) await this.#catalog.batch(pauseKeys(new Map(changes)));
+    const paused = pausedTables(this.#catalog);
+    const truncatedBefore = truncations(this.#catalog);
+    const truncatedAt = new Map(truncatedBefore);
+    const operations = groupByTable(entries, truncatedAt);
+    const outcomes = await this.#loadTables(plan, operations, paused, signal);
+    // Before the offset moves, and the same when the step is repeated.
+    const pauses = outcomes
+      .filter(({ table, pause }) => pause !== undefined || paused.has(table))
+      .map(({ table, pause }) => [table, pause] as const);
+    const truncates = [...truncatedAt].filter(
+      ([table, version]) => truncatedBefore.get(table) !== version,
+    );
+    const keys = { ...pauseKeys(new Map(pauses)), ...truncationKeys(new Map(truncates)) };
+    if (Object.keys(keys).length > 0) await this.#catalog.batch(keys);
     await this.#log.commit(warehouseConsumer, plan.to);
     this.#steppedAt = performance.now();
-    return summarize(plan, entries, outcomes);
+    return summarize(plan, entries, outcomes, paused);
   }
 
   #readRange(from: number, to: number): FeedEntry[] {
@@ -155,120 +152,21 @@ export class Loader {
   async #loadTables(
     plan: LoadPlan,
     tables: ReadonlyMap<TableId, readonly TableOperation[]>,
+    paused: ReadonlyMap<TableId, PausedTable>,
     signal: AbortSignal,
   ): Promise<TableOutcome[]> {
-    const paused = pausedTables(this.#catalog);
     const queue = new PQueue({ concurrency: parallelTables });
     const results = await Promise.allSettled(
-      [...tables].map(([table, operations]) =>
-        queue.add(() => this.#loadTable({ plan, table, operations, signal }, paused.get(table))),
-      ),
+      [...tables].map(([table, operations]) => {
+        const work = { plan, table, operations, pause: paused.get(table), signal };
+        return queue.add(() => this.#tables.load(work));
+      }),
     );
     return results.map((result) => {
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
   }
-
-  async #loadTable(work: TableWork, paused: PausedTable | undefined): Promise<TableOutcome> {
-    const { plan, table, operations } = work;
-    const wasPaused = paused !== undefined;
-    const recreates = plan.recreates(table);
-    const start = wasPaused ? operations.findIndex(isResnapshot) : 0;
-    const skipped = countRows(start < 0 ? operations : operations.slice(0, start));
-    const none = { table, rows: 0, sweeps: [], isRecreated: false, wasPaused };
-    if (paused !== undefined && start < 0) {
-      return { ...none, paused: { ...paused, skippedRows: paused.skippedRows + skipped } };
-    }
-    try {
-      if (recreates && plan.doneOf(table) === 0) await this.#recreate(work);
-      await this.#apply(work, Math.max(start, plan.doneOf(table)));
-    } catch (error) {
-      const pause = pauseFor(table, error, (paused?.skippedRows ?? 0) + countRows(operations));
-      if (pause === undefined) throw error;
-      this.#logger.error({ table, error }, 'Table paused.');
-      return { ...none, paused: pause };
-    }
-    return {
-      ...none,
-      rows: countRows(operations) - skipped,
-      sweeps: operations.filter((operation) => operation.kind === 'sweep'),
-      isRecreated: recreates || operations.some(isResnapshot),
-    };
-  }
-
-  async #apply(work: TableWork, start: number): Promise<void> {
-    const { plan, table, operations } = work;
-    for (const [index, operation] of operations.entries()) {
-      if (index < start) continue;
-      // Rows in the old columns do not fit any more once these are applied, so never send them again.
-      if (operation.kind === 'schema' && index > 0) await plan.recordDone(table, index);
-      const token = plan.token(table, index);
-      await this.#retry(work, () => this.#perform(operation, table, token));
-    }
-  }
-
-  async #perform(operation: TableOperation, table: TableId, token: string): Promise<void> {
-    switch (operation.kind) {
-      case 'schema':
-        return this.#sink.applySchema(operation);
-      case 'truncate':
-      case 'sweep':
-        return this.#sink.deleteOlder(operation);
-      case 'rows': {
-        const { rowCount, chunks, schemaVersion } = operation;
-        const schema = this.#schema(table, schemaVersion);
-        return this.#sink.write({ schema, rowCount, chunks, token });
-      }
-    }
-  }
-
-  /** Makes a released table anew, in the columns of its first rows. */
-  async #recreate(work: TableWork): Promise<void> {
-    const { table, operations } = work;
-    const first = operations.find(({ kind }) => kind === 'rows' || kind === 'schema');
-    if (first?.kind !== 'rows' && first?.kind !== 'schema') return;
-    const schema =
-      first.kind === 'schema' ? first.schema : this.#schema(table, first.schemaVersion);
-    await this.#retry(work, () =>
-      this.#sink.applySchema({
-        kind: 'schema',
-        table,
-        schema,
-        existingRows: 'resnapshot',
-        version: 0n,
-      }),
-    );
-  }
-
-  #retry(work: TableWork, action: () => Promise<void>): Promise<void> {
-    return retry(action, {
-      signal: work.signal,
-      isTransient: (error) => error instanceof CdcError && error.kind === 'transient',
-      onRetry: (error, attempt, delayMs) =>
-        this.#logger.warn({ table: work.table, error, attempt, delayMs }, 'Loading again.'),
-    });
-  }
-
-  #schema(table: TableId, version: string) {
-    const schema = this.#log.schema(table, version);
-    if (schema === undefined) {
-      const message = `Loading ${table}: the log has rows of schema version ${version}, but not the schema.`;
-      throw new CdcError('CDC_LOG_CORRUPT', message, { details: { table, version } });
-    }
-    return schema;
-  }
-}
-
-interface TableWork {
-  readonly plan: LoadPlan;
-  readonly table: TableId;
-  readonly operations: readonly TableOperation[];
-  readonly signal: AbortSignal;
-}
-
-function isResnapshot(operation: TableOperation): boolean {
-  return operation.kind === 'schema' && operation.existingRows === 'resnapshot';
 }
 
 function rowBytes(entries: readonly FeedEntry[]): number {
@@ -281,22 +179,25 @@ function summarize(
   plan: LoadPlan,
   entries: readonly FeedEntry[],
   outcomes: readonly TableOutcome[],
+  paused: ReadonlyMap<TableId, PausedTable>,
 ): LoadStep {
-  const loaded = outcomes.filter(({ paused }) => paused === undefined);
+  const loaded = outcomes.filter(({ pause }) => pause === undefined);
+  const tables = new Set(loaded.map(({ table }) => table));
   const lastTransaction = entries.findLast(({ batch }) => batch.transactions > 0)?.batch;
   return {
     from: plan.from,
     to: plan.to,
     position: plan.position,
-    tables: new Set(loaded.map(({ table }) => table)),
+    tables,
     rows: loaded.reduce((sum, { rows }) => sum + rows, 0),
     transactions: entries.reduce((sum, { batch }) => sum + batch.transactions, 0),
     committedAtMs: lastTransaction?.committedAtMs,
     receivedAtMs: lastTransaction?.receivedAtMs,
-    sweeps: loaded.flatMap(({ sweeps }) => sweeps),
+    sweeps: entries
+      .flatMap(({ batch }) => batch.sections)
+      .filter((section) => section.kind === 'sweep')
+      .filter(({ table }) => tables.has(table)),
     resnapshotted: loaded.filter(({ isRecreated }) => isRecreated).map(({ table }) => table),
-    paused: outcomes.flatMap(({ paused, wasPaused }) =>
-      paused !== undefined && !wasPaused ? [paused] : [],
-    ),
+    paused: outcomes.flatMap(({ table, pause }) => (pause && !paused.has(table) ? [pause] : [])),
   };
 }

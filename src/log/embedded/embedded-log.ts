@@ -133,9 +133,12 @@ export class EmbeddedLog implements ChangeLog {
   }
 
   async commit(consumer: string, offset: LogOffset): Promise<void> {
-    this.#writeCommitted(consumer, offset);
+    let isTrimming = this.#writeCommitted(consumer, offset);
     this.#queue.wake();
-    while (this.#trim()) await new Promise(setImmediate);
+    while (isTrimming) {
+      await new Promise(setImmediate);
+      isTrimming = this.#writeCommitted(consumer, offset);
+    }
   }
 
   stats(): { entries: number; bytes: number; firstOffset: LogOffset; end: LogOffset } {
@@ -159,8 +162,12 @@ export class EmbeddedLog implements ChangeLog {
     return new Map([...found].map(([key, value]) => [key.slice(namespace.length), value]));
   }
 
-  #writeCommitted(consumer: string, offset: LogOffset): void {
-    this.#catalog.environment.write(() => this.#tables.json.set(consumerKey(consumer), offset));
+  /** True when there is more to trim. */
+  #writeCommitted(consumer: string, offset: LogOffset): boolean {
+    return this.#catalog.environment.write(() => {
+      this.#tables.json.set(consumerKey(consumer), offset);
+      return this.#trim();
+    });
   }
 
   /** Open parts are not counted: nobody can read them yet, so waiting for that would last forever. */
@@ -229,23 +236,18 @@ export class EmbeddedLog implements ChangeLog {
     for (const [name, value] of Object.entries(checkpoints)) json.set(checkpointKey(name), value);
   }
 
-  /** Removes some of the entries that every consumer has read, above `retainBytes`; false when there is none. */
+  /** Removes entries that every consumer has read, above `retainBytes`; true when more must go. */
   #trim(): boolean {
-    const ends = this.#ends();
+    const ends = this.#tables.ends();
     const readTo = this.#minCommitted(ends);
     const readToByte = this.#tables.startByte(readTo, ends);
+    const isDue = (offset: LogOffset) =>
+      offset < readTo &&
+      readToByte - this.#tables.startByte(offset, ends) > this.#options.retainBytes;
     let first = ends.first;
-    while (first < readTo && first - ends.first < trimEntries) {
-      const readBytes = readToByte - this.#tables.startByte(first, ends);
-      if (readBytes <= this.#options.retainBytes) break;
-      first++;
-    }
-    if (first === ends.first) return false;
-    this.#catalog.environment.write(() => {
-      for (let offset = ends.first; offset < first; offset++) this.#tables.removeEntry(offset);
-      this.#tables.json.set('ends', { ...this.#tables.ends(), first });
-    });
-    return true;
+    while (first - ends.first < trimEntries && isDue(first)) this.#tables.removeEntry(first++);
+    if (first > ends.first) this.#tables.json.set('ends', { ...ends, first });
+    return isDue(first);
   }
 }
 

@@ -1,0 +1,177 @@
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { openCatalog } from '../../src/catalog/lmdb-catalog.ts';
+import type { RowValue } from '../../src/change/row-codec.ts';
+import { openEngine } from '../../src/engine/clickhouse-engine.ts';
+import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
+import { physicalTable } from '../../src/load/clickhouse/ddl.ts';
+import { Loader } from '../../src/load/loader.ts';
+import { MemorySink } from '../../src/load/memory/memory-sink.ts';
+import type { Sink } from '../../src/load/sink.ts';
+import { EmbeddedLog } from '../../src/log/embedded/embedded-log.ts';
+import { createSilentLogger } from '../../src/ops/logger.ts';
+import { openTempFolder } from '../support/temp-folder.ts';
+import { type Happening, History, type HistoryItem, happenings } from './load-history.ts';
+
+class Crash extends Error {}
+
+/** The process ends during the call of a number: before the store did it, or after, unanswered. */
+class CrashingSink implements Sink {
+  readonly #sink: Sink;
+  readonly #crashes: Map<number, 'before' | 'after'>;
+  #calls = 0;
+
+  constructor(sink: Sink, crashes: readonly (readonly [number, 'before' | 'after'])[]) {
+    this.#sink = sink;
+    this.#crashes = new Map(crashes);
+  }
+
+  applySchema(section: Parameters<Sink['applySchema']>[0]): Promise<void> {
+    return this.#call(() => this.#sink.applySchema(section));
+  }
+
+  deleteOlder(section: Parameters<Sink['deleteOlder']>[0]): Promise<void> {
+    return this.#call(() => this.#sink.deleteOlder(section));
+  }
+
+  write(load: Parameters<Sink['write']>[0]): Promise<void> {
+    return this.#call(() => this.#sink.write(load));
+  }
+
+  async #call(action: () => Promise<void>): Promise<void> {
+    const crash = this.#crashes.get(this.#calls++);
+    if (crash === 'before') throw new Crash();
+    await action();
+    if (crash === 'after') throw new Crash();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+type Tick = 'append' | 'step' | 'crash';
+
+const crashes = fc.array(
+  fc.tuple(fc.nat(40), fc.constantFrom('before' as const, 'after' as const)),
+);
+const ticks = fc.array(
+  fc.constantFrom<Tick>('append', 'append', 'append', 'step', 'step', 'crash'),
+);
+
+/** Capture, log and loader over a sink that outlives them. */
+class Runner implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #sink: Sink;
+  readonly #items: readonly HistoryItem[];
+  #parts;
+  #next = 0;
+
+  constructor(folder: string, sink: Sink, items: readonly HistoryItem[]) {
+    this.#folder = folder;
+    this.#sink = sink;
+    this.#items = items;
+    this.#parts = this.#open();
+  }
+
+  #open() {
+    const catalog = openCatalog(join(this.#folder, 'catalog'));
+    const log = new EmbeddedLog(catalog, { maxBytes: 1e9, retainBytes: 0 });
+    const options = { maxBatchBytes: 300, flushMs: 0 };
+    const loader = new Loader({
+      log,
+      catalog,
+      sink: this.#sink,
+      options,
+      logger: createSilentLogger(),
+    });
+    this.#next = log.checkpoint<number>('next') ?? 0;
+    return { catalog, log, loader };
+  }
+
+  async run(all: readonly Tick[]): Promise<void> {
+    for (const tick of all) await this.#tick(tick);
+    while (this.#next < this.#items.length) await this.#tick('append');
+    while (this.#parts.loader.offset() < this.#parts.log.end()) await this.#tick('step');
+  }
+
+  async #tick(tick: Tick): Promise<void> {
+    const { log, loader } = this.#parts;
+    const item = this.#items[this.#next];
+    if (tick === 'crash') return this.#crash();
+    if (tick === 'append' && item !== undefined) {
+      this.#next++;
+      await log.append([item.batch], { open: item.open, checkpoints: { next: this.#next } });
+    } else if (tick === 'step' && loader.offset() < log.end()) {
+      try {
+        await loader.step(new AbortController().signal);
+      } catch (error) {
+        if (!(error instanceof Crash)) throw error;
+        await this.#crash();
+      }
+    }
+  }
+
+  async #crash(): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    this.#parts = this.#open();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.log[Symbol.asyncDispose]();
+    await this.#parts.catalog[Symbol.asyncDispose]();
+  }
+}
+
+async function load(
+  sink: Sink,
+  history: History,
+  all: readonly Tick[],
+  crashing: readonly (readonly [number, 'before' | 'after'])[],
+): Promise<void> {
+  await using folder = await openTempFolder();
+  await using runner = new Runner(folder.path, new CrashingSink(sink, crashing), history.items);
+  await runner.run(all);
+}
+
+describe('a history with crashes at any point is loaded as it was', () => {
+  test('in memory', async () => {
+    await fc.assert(
+      fc.asyncProperty(happenings, ticks, crashes, async (all, ticking, crashing) => {
+        const sink = new MemorySink();
+        const history = new History('shop', all);
+        await load(sink, history, ticking, crashing);
+        for (const [table, rows] of history.expected()) expect(sink.rows(table)).toEqual(rows);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('in the engine', async () => {
+    await using folder = await openTempFolder();
+    await using engine = await openEngine(
+      { type: 'embedded', port: 0 },
+      { stateFolder: join(folder.path, '.cdc'), logger: createSilentLogger() },
+    );
+    let runs = 0;
+    const compare = async (
+      all: Happening[],
+      ticking: Tick[],
+      crashing: [number, 'before' | 'after'][],
+    ) => {
+      const history = new History(`run${runs++}`, all);
+      await load(new ClickhouseSink(engine), history, ticking, crashing);
+      for (const [table, expected] of history.expected()) {
+        const [database, name] = table.split('.');
+        const rows = await engine.rows<Record<string, RowValue>>(
+          `SELECT * FROM ${database}.${name} ORDER BY id`,
+        );
+        expect(rows).toEqual(expected);
+        await engine.command(`DROP TABLE ${physicalTable(table)} SYNC`);
+      }
+    };
+    await fc.assert(fc.asyncProperty(happenings, ticks, crashes, compare), {
+      numRuns: 8,
+      endOnFailure: true,
+    });
+  });
+});
