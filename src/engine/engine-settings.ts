@@ -17,7 +17,10 @@ export const engineSettings = {
   async_insert: 0,
   /** UPDATE and DELETE are done when they are answered. */
   mutations_sync: 1,
-  /** A NULL for a column without NULLs and an unknown field are errors, not silent defaults. */
+  /**
+   * A NULL for a column without NULLs and an unknown field are errors, not silent defaults. (Only
+   * JSON's null for a number is 0 all the same; ClickHouse has no setting for that.)
+   */
   input_format_null_as_default: 0,
   input_format_skip_unknown_fields: 0,
   /** 1.50 of a Decimal(9, 2) prints as 1.50. */

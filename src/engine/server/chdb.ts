@@ -44,14 +44,10 @@ export interface WriteCount {
   readonly bytesWritten: number;
 }
 
-/** What the statement read in all, not what it returned. */
-export interface ReadCount {
-  readonly rowsRead: number;
-  readonly bytesRead: number;
-}
-
-export interface ReadResult extends ReadCount {
+export interface ReadResult {
   readonly bytes: Buffer;
+  /** Rows of the result, despite the name. */
+  readonly rowsRead: number;
 }
 
 /**

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Transform, Writable } from 'node:stream';
 import { createBrotliCompress, createDeflate, createGzip } from 'node:zlib';
-import type { ReadCount, WriteCount } from './chdb.ts';
+import type { WriteCount } from './chdb.ts';
 import { type ServerException, statusOf } from './server-exception.ts';
 import type { StatementOutput } from './statement-runner.ts';
 
@@ -34,12 +34,12 @@ export class HttpOutput implements StatementOutput {
     this.#encoding = options.mayCompress ? acceptedEncoding(request) : undefined;
   }
 
-  async sendRows(format: string, rows: AsyncIterable<Buffer>, read?: ReadCount): Promise<void> {
+  async sendRows(format: string, rows: AsyncIterable<Buffer>, rowCount?: number): Promise<void> {
     const iterator = rows[Symbol.asyncIterator]();
     try {
       // The first rows decide between an error status and a result.
       let next = await iterator.next();
-      const body = this.#begin(format, { read_rows: read?.rowsRead, read_bytes: read?.bytesRead });
+      const body = this.#begin(format, { result_rows: rowCount });
       for (; !next.done; next = await iterator.next()) {
         if (!body.write(next.value)) await once(body, 'drain', { signal: this.#options.signal });
       }

@@ -97,6 +97,8 @@ function decoded(request: IncomingMessage): Readable {
   }
   // A cut connection must reach the reader of the rows, or half a body would pass for a whole one.
   request.on('error', (error) => decoder.destroy(error));
+  // The reader may come later than the error and finds it then.
+  decoder.on('error', () => undefined);
   return request.pipe(decoder);
 }
 

@@ -1,7 +1,7 @@
 import PQueue from 'p-queue';
 import { engineSettings } from '../engine-settings.ts';
 import { quoteIdentifier, quoteString } from '../sql-quote.ts';
-import type { Chdb, ChdbConnection, ReadCount, WriteCount } from './chdb.ts';
+import type { Chdb, ChdbConnection, WriteCount } from './chdb.ts';
 import type { StatementParameters } from './http-parameters.ts';
 import type { StatementText } from './request-body.ts';
 import { ServerException } from './server-exception.ts';
@@ -36,8 +36,8 @@ export interface StatementRequest {
 
 /** Where the outcome goes; called once. */
 export interface StatementOutput {
-  /** Rows of a result. Errors that `rows` throws before its first chunk are thrown before anything is sent. */
-  sendRows(format: string, rows: AsyncIterable<Buffer>, read?: ReadCount): Promise<void>;
+  /** Rows of a result, and their number if it is known. Errors that `rows` throws before its first chunk are thrown before anything is sent. */
+  sendRows(format: string, rows: AsyncIterable<Buffer>, rowCount?: number): Promise<void>;
   sendWritten(written: WriteCount): Promise<void>;
 }
 
@@ -73,7 +73,7 @@ export class StatementRunner {
         return output.sendRows(format, connection.stream(sql, format));
       }
       const result = await this.#runWhole(connection, request, format);
-      return output.sendRows(format, single(result.bytes), result);
+      return output.sendRows(format, single(result.bytes), result.rowsRead);
     });
   }
 
