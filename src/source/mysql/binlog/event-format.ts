@@ -5,7 +5,7 @@
  */
 
 export const eventType = {
-  query: 2,
+  stop: 3,
   rotate: 4,
   formatDescription: 15,
   executeLoadQuery: 18,
@@ -18,10 +18,14 @@ export const eventType = {
   writeRowsV2: 30,
   updateRowsV2: 31,
   deleteRowsV2: 32,
+  gtid: 33,
+  anonymousGtid: 34,
+  previousGtids: 35,
   partialUpdateRows: 39,
   transactionPayload: 40,
   heartbeatV2: 41,
-  mariadbGtid: 162,
+  binlogCheckpoint: 161,
+  gtidList: 163,
   writeRowsCompressedV1: 166,
   updateRowsCompressedV1: 167,
   deleteRowsCompressedV1: 168,

@@ -1,0 +1,216 @@
+import ZongJi, { type BinlogEvent } from '@vlasky/zongji';
+import type { ConnectionOptions } from 'mysql2';
+import type { Position } from '../../../change/position.ts';
+import { CdcError } from '../../../errors.ts';
+
+/** What the stream takes from the connection; every call is made in the order of the binlog. */
+export interface BinlogListener {
+  /** An event as it came, its header at `at`, without checksum up to `end`. Before `onEvent` of the same. */
+  onPacket(buffer: Buffer, at: number, end: number): void;
+  /** The events that frame transactions, parsed. */
+  onEvent(event: BinlogEvent): void;
+  /** Nothing comes after it. */
+  onError(error: unknown): void;
+}
+
+/** The parts of mysql2's connection (lib/base/connection.js) that the tap relies on; its version is pinned. */
+interface TappedConnection {
+  handlePacket(packet?: {
+    readonly buffer: Buffer;
+    readonly offset: number;
+    readonly end: number;
+  }): void;
+  pause(): void;
+  resume(): void;
+  query(sql: string, done: (error: unknown) => void): void;
+  readonly stream: { readonly bytesRead: number };
+}
+
+/** zongji's own connections, which it does not declare. */
+interface ZongJiInternals {
+  readonly connection: TappedConnection;
+  readonly ctrlConnection: {
+    query(sql: string, done: () => void): void;
+    on(event: 'error', listener: () => void): void;
+    removeAllListeners(event: 'error'): void;
+  };
+  readonly useChecksum: boolean;
+  readonly isMariaDb: boolean;
+}
+
+/** Events zongji parses for us; rows and table maps are not among them, the tap decodes those. */
+const framingEvents = [...['gtid', 'anonymousgtid', 'mariadbgtid', 'query', 'xid', 'xaprepare']];
+
+/** Longest wait of the server for us to read on: back-pressure may last. */
+const netWriteTimeoutSeconds = 24 * 3600;
+const checksumBytes = 4;
+
+/**
+ * zongji's connection with a tap: zongji does login, flavour, GTIDs and the dump, and every packet is
+ * seen before it. Adds what zongji lacks: heartbeats with a watchdog, pause and resume, and errors that
+ * end the stream (zongji itself would go on behind a lost event).
+ */
+export class BinlogConnection {
+  readonly #zongji: ZongJi;
+  readonly #listener: BinlogListener;
+  readonly #heartbeatMs: number;
+  #watchdog: NodeJS.Timeout | undefined;
+  #isOver = false;
+  #holds = 0;
+  #isPaused = false;
+  #isHandling = false;
+
+  constructor(
+    options: { readonly connection: ConnectionOptions; readonly heartbeatMs: number },
+    listener: BinlogListener,
+  ) {
+    this.#zongji = new ZongJi(options.connection);
+    this.#listener = listener;
+    this.#heartbeatMs = options.heartbeatMs;
+  }
+
+  get #internals(): ZongJiInternals {
+    return this.#zongji as unknown as ZongJiInternals;
+  }
+
+  get isMariaDb(): boolean {
+    return this.#internals.isMariaDb;
+  }
+
+  get usesChecksum(): boolean {
+    return this.#internals.useChecksum;
+  }
+
+  /** GTIDs of every transaction whose end was met, from what the stream began with. */
+  get gtidSet(): string | undefined {
+    return this.#zongji.gtidSet;
+  }
+
+  /** Asks for the binlog from `from`: by GTID when it has one, else by file and offset. */
+  open(from: Position, serverId: number): void {
+    this.#zongji.on('error', (error: unknown) => this.#fail(error));
+    this.#zongji.on('ready', () => this.#prepare());
+    this.#zongji.on('binlog', (event: BinlogEvent) => {
+      this.#guard(() => this.#listener.onEvent(event));
+    });
+    this.#zongji.start({
+      serverId,
+      includeEvents: framingEvents,
+      ...(from.gtid !== undefined
+        ? { gtidSet: from.gtid }
+        : { filename: from.file, position: from.offset }),
+    });
+    this.#watch();
+  }
+
+  /** Lets no packet through until as many `release` calls; takes effect behind the packet at hand. */
+  hold(): void {
+    this.#holds++;
+    if (!this.#isHandling) this.#pause();
+  }
+
+  release(): void {
+    this.#holds--;
+    if (this.#holds > 0 || !this.#isPaused || this.#isOver) return;
+    this.#isPaused = false;
+    this.#internals.connection.resume();
+  }
+
+  #pause(): void {
+    if (this.#holds === 0 || this.#isPaused || this.#isOver) return;
+    this.#isPaused = true;
+    this.#internals.connection.pause();
+  }
+
+  async close(): Promise<void> {
+    this.#isOver = true;
+    clearInterval(this.#watchdog);
+    await new Promise<void>((resolve) => {
+      this.#zongji.once('stopped', () => resolve());
+      this.#zongji.stop();
+    });
+  }
+
+  /** Runs just before zongji asks for the dump; queries queued here come first. */
+  #prepare(): void {
+    const { connection, ctrlConnection } = this.#internals;
+    const period = Math.round(this.#heartbeatMs * 1e6);
+    connection.query(
+      `SET @master_heartbeat_period = ${period}, @source_heartbeat_period = ${period},
+        SESSION net_write_timeout = ${netWriteTimeoutSeconds}`,
+      (error) => {
+        if (error) this.#fail(error);
+      },
+    );
+    // Only needed to end the dump; when the server closes it for idleness, the stream is still well.
+    ctrlConnection.removeAllListeners('error');
+    ctrlConnection.on('error', () => undefined);
+    ctrlConnection.query('SET SESSION wait_timeout = 31536000', () => undefined);
+    this.#tap(connection);
+  }
+
+  #tap(connection: TappedConnection): void {
+    const handle = connection.handlePacket;
+    connection.handlePacket = (packet) => {
+      if (this.#isOver) return;
+      // A paused connection queues the packet and hands it in again later.
+      if (this.#isPaused) {
+        handle.call(connection, packet);
+        return;
+      }
+      this.#isHandling = true;
+      if (packet !== undefined && isEvent(packet)) {
+        const end = packet.end - (this.usesChecksum ? checksumBytes : 0);
+        this.#guard(() => this.#listener.onPacket(packet.buffer, packet.offset + 1, end));
+      }
+      handle.call(connection, packet);
+      this.#isHandling = false;
+      this.#pause();
+    };
+  }
+
+  #guard(action: () => void): void {
+    if (this.#isOver) return;
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver || isForeign(error)) return;
+    this.#isOver = true;
+    clearInterval(this.#watchdog);
+    this.#listener.onError(error);
+  }
+
+  /** A link that swallows packets gives no error; three missing heartbeats are one. */
+  #watch(): void {
+    let bytes = -1;
+    let silentPeriods = 0;
+    this.#watchdog = setInterval(() => {
+      const now = this.#internals.connection?.stream?.bytesRead ?? 0;
+      silentPeriods = this.#holds > 0 || now !== bytes ? 0 : silentPeriods + 1;
+      bytes = now;
+      if (silentPeriods <= 3) return;
+      this.#fail(
+        new CdcError(
+          'CDC_SOURCE_CONNECTION_LOST',
+          `the source server has been silent for ${(silentPeriods * this.#heartbeatMs) / 1000} s`,
+        ),
+      );
+    }, this.#heartbeatMs);
+    this.#watchdog.unref();
+  }
+}
+
+/** OK marker, then an event with at least its header; errors and the end begin otherwise. */
+function isEvent(packet: { buffer: Buffer; offset: number; end: number }): boolean {
+  return packet.buffer[packet.offset] === 0 && packet.end - packet.offset > 19;
+}
+
+/** zongji complains of these whatever the table; the reader judges them for tables it captures. */
+function isForeign(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('PARTIAL_UPDATE_ROWS_EVENT');
+}
