@@ -51,22 +51,30 @@ class CrashingSink implements Sink {
 
 type Tick = 'append' | 'step' | 'crash';
 
-const crashes = fc.array(
-  fc.tuple(fc.nat(40), fc.constantFrom('before' as const, 'after' as const)),
-);
-const ticks = fc.array(
-  fc.constantFrom<Tick>('append', 'append', 'append', 'step', 'step', 'crash'),
-);
+/** How the history is taken in: what happens when, and where the process ends. */
+interface Schedule {
+  readonly ticks: readonly Tick[];
+  readonly crashes: readonly (readonly [number, 'before' | 'after'])[];
+  readonly maxBatchBytes: number;
+}
+
+const schedules: fc.Arbitrary<Schedule> = fc.record({
+  ticks: fc.array(fc.constantFrom<Tick>('append', 'append', 'append', 'step', 'step', 'crash')),
+  crashes: fc.array(fc.tuple(fc.nat(20), fc.constantFrom('before' as const, 'after' as const))),
+  maxBatchBytes: fc.constantFrom(300, 1_000_000),
+});
 
 /** Capture, log and loader over a sink that outlives them. */
 class Runner implements AsyncDisposable {
   readonly #folder: string;
   readonly #sink: Sink;
   readonly #items: readonly HistoryItem[];
+  readonly #maxBatchBytes: number;
   #parts;
   #next = 0;
 
-  constructor(folder: string, sink: Sink, items: readonly HistoryItem[]) {
+  constructor(folder: string, sink: Sink, items: readonly HistoryItem[], maxBatchBytes: number) {
+    this.#maxBatchBytes = maxBatchBytes;
     this.#folder = folder;
     this.#sink = sink;
     this.#items = items;
@@ -76,7 +84,7 @@ class Runner implements AsyncDisposable {
   #open() {
     const catalog = openCatalog(join(this.#folder, 'catalog'));
     const log = new EmbeddedLog(catalog, { maxBytes: 1e9, retainBytes: 0 });
-    const options = { maxBatchBytes: 300, flushMs: 0 };
+    const options = { maxBatchBytes: this.#maxBatchBytes, flushMs: 0 };
     const loader = new Loader({
       log,
       catalog,
@@ -122,24 +130,21 @@ class Runner implements AsyncDisposable {
   }
 }
 
-async function load(
-  sink: Sink,
-  history: History,
-  all: readonly Tick[],
-  crashing: readonly (readonly [number, 'before' | 'after'])[],
-): Promise<void> {
+async function load(sink: Sink, history: History, schedule: Schedule): Promise<void> {
+  const { ticks, crashes, maxBatchBytes } = schedule;
   await using folder = await openTempFolder();
-  await using runner = new Runner(folder.path, new CrashingSink(sink, crashing), history.items);
-  await runner.run(all);
+  const crashing = new CrashingSink(sink, crashes);
+  await using runner = new Runner(folder.path, crashing, history.items, maxBatchBytes);
+  await runner.run(ticks);
 }
 
 describe('a history with crashes at any point is loaded as it was', () => {
   test('in memory', async () => {
     await fc.assert(
-      fc.asyncProperty(happenings, ticks, crashes, async (all, ticking, crashing) => {
+      fc.asyncProperty(happenings, schedules, async (all, schedule) => {
         const sink = new MemorySink();
         const history = new History('shop', all);
-        await load(sink, history, ticking, crashing);
+        await load(sink, history, schedule);
         for (const [table, rows] of history.expected()) expect(sink.rows(table)).toEqual(rows);
       }),
       { numRuns: 150 },
@@ -153,13 +158,9 @@ describe('a history with crashes at any point is loaded as it was', () => {
       { stateFolder: join(folder.path, '.cdc'), logger: createSilentLogger() },
     );
     let runs = 0;
-    const compare = async (
-      all: Happening[],
-      ticking: Tick[],
-      crashing: [number, 'before' | 'after'][],
-    ) => {
+    const compare = async (all: Happening[], schedule: Schedule) => {
       const history = new History(`run${runs++}`, all);
-      await load(new ClickhouseSink(engine), history, ticking, crashing);
+      await load(new ClickhouseSink(engine), history, schedule);
       for (const [table, expected] of history.expected()) {
         const [database, name] = table.split('.');
         const rows = await engine.rows<Record<string, RowValue>>(
@@ -169,7 +170,7 @@ describe('a history with crashes at any point is loaded as it was', () => {
         await engine.command(`DROP TABLE ${physicalTable(table)} SYNC`);
       }
     };
-    await fc.assert(fc.asyncProperty(happenings, ticks, crashes, compare), {
+    await fc.assert(fc.asyncProperty(happenings, schedules, compare), {
       numRuns: 8,
       endOnFailure: true,
     });
