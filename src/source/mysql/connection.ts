@@ -53,6 +53,8 @@ export interface PacketStream {
 /** A connection to the source server with our settings. Errors are CdcErrors. Close it. */
 export class MysqlSession implements AsyncDisposable {
   readonly #connection: Connection;
+  /** Statements under way: the driver forgets them when the connection is ended from here. */
+  readonly #pending = new Set<(error: CdcError) => void>();
   #usable = true;
 
   private constructor(connection: Connection) {
@@ -92,11 +94,8 @@ export class MysqlSession implements AsyncDisposable {
 
   /** All rows of a statement as objects; `?` in `sql` stands for a value. */
   rows<T>(sql: string, values: readonly unknown[] = []): Promise<T[]> {
-    return new Promise((resolve, reject) => {
-      this.#connection.query(sql, [...values], (error, rows) => {
-        if (error) reject(this.#failed(error, `running "${sql.slice(0, 80)}"`));
-        else resolve(rows as T[]);
-      });
+    return this.#run(`running "${sql.slice(0, 80)}"`, (settle) => {
+      this.#connection.query(sql, [...values], (error, rows) => settle(error, rows as T[]));
     });
   }
 
@@ -111,34 +110,45 @@ export class MysqlSession implements AsyncDisposable {
    */
   packets(sql: string, onRow: RowPacketHandler, action: string): PacketStream {
     const connection = this.#connection;
-    const done = new Promise<void>((resolve, reject) => {
-      const query = connection.query(sql, (error) => {
-        if (error) reject(this.#failed(error, action));
-        else resolve();
-      });
-      tapRows(query, onRow);
+    const done = this.#run<void>(action, (settle) => {
+      tapRows(
+        connection.query(sql, (error) => settle(error, undefined)),
+        onRow,
+      );
     });
     return { done, pause: () => connection.pause(), resume: () => connection.resume() };
   }
 
-  /** Ends at once, also in the middle of a result. */
+  /** Ends at once, also in the middle of a result; statements under way fail. */
   destroy(): void {
     this.#usable = false;
     this.#connection.destroy();
+    // Ending the connection alone would wait for a result that a pause keeps from arriving.
+    (this.#connection as unknown as { stream: { destroy(): void } }).stream.destroy();
+    const error = new CdcError('CDC_SOURCE_CONNECTION_LOST', 'The connection was ended by cdc.');
+    for (const fail of this.#pending) fail(error);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#usable) {
-      this.#connection.destroy();
-      return;
-    }
+    if (!this.#usable) return this.destroy();
     this.#usable = false;
     await new Promise<void>((resolve) => this.#connection.end(() => resolve()));
   }
 
-  #failed(error: unknown, action: string): CdcError {
-    if (error instanceof Error && 'fatal' in error && error.fatal === true) this.#usable = false;
-    return toSourceError(error, action);
+  #run<T>(
+    action: string,
+    start: (settle: (error: unknown, result: T) => void) => void,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#pending.add(reject);
+      start((error, result) => {
+        this.#pending.delete(reject);
+        if (!error) return resolve(result);
+        if (error instanceof Error && 'fatal' in error && error.fatal === true)
+          this.#usable = false;
+        reject(toSourceError(error, action));
+      });
+    });
   }
 }
 
