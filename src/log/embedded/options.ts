@@ -10,7 +10,7 @@ export const embeddedLogOptions = z.strictObject({
   retainBytes: z
     .int()
     .min(0)
-    .default(256 * 1024 ** 2)
+    .default(64 * 1024 ** 2)
     .meta({ description: 'Bytes kept after every consumer has read them.' }),
 });
 
