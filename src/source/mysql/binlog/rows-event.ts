@@ -68,7 +68,7 @@ export function readRowsEvent(
   const reader = new ByteReader(bytes, body);
   const tableId = reader.uint48();
   reader.offset += 2;
-  if (hasExtraData(type)) reader.offset += reader.uint16() - 2;
+  if (hasExtraData(type)) reader.slice(reader.uint16() - 2);
   const columns = reader.packedInteger();
   const action = insertTypes.includes(type)
     ? 'insert'
