@@ -76,7 +76,7 @@ function statements(changes: readonly Change[]): [string, unknown[]][] {
         inserting.rows.push(row);
       } else {
         inserting = { table: change.table, rows: [row] };
-        list.push([`INSERT INTO ${change.table} VALUES ?`, [inserting.rows]]);
+        list.push([`INSERT INTO ${change.table} (id, name, amount) VALUES ?`, [inserting.rows]]);
       }
       continue;
     }

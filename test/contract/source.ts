@@ -203,6 +203,7 @@ export function describeSource(name: string, open: () => Promise<SourceHarness>)
           reached = batch.position;
         }
       })();
+      streaming.catch(() => undefined);
       const reading = Promise.all(
         tables.map(async (table) => {
           for await (const { batch } of source.snapshot(table, undefined, stop.signal))
@@ -228,10 +229,11 @@ export function describeSource(name: string, open: () => Promise<SourceHarness>)
       }
       await reading;
       const last = await end(source);
-      await waitUntil(
+      const passed = waitUntil(
         'the stream has passed the last change',
         () => comparePositions(reached, last) >= 0,
       );
+      await Promise.race([passed, streaming.then(() => passed)]);
       stop.abort();
       await streaming;
       for (const table of tables) expect(reader.rows(table)).toEqual(await harness.rows(table));
