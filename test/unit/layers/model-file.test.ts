@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { parseModelFile } from '../../../src/layers/model-file.ts';
+import { orderModels } from '../../../src/layers/model-graph.ts';
+import { unrepeatableFunctions } from '../../../src/layers/model-sql.ts';
+import { parseSql } from '../../../src/layers/sql-parser.ts';
+
+const model = (name: string, sql: string) => {
+  const [layer, short] = name.split('.') as ['dwd' | 'dws' | 'ads', string];
+  return parseModelFile(sql, layer, `layers/${layer}/${short}.sql`);
+};
+
+test('a header is read, the text keeps its offsets', () => {
+  const text = '-- one order a row\n-- key: a, b\n-- owner: sales\n\nSELECT a, b FROM x.y;\n';
+  const { model: parsed, problems } = model('dwd.wide', text);
+  expect(problems).toEqual([]);
+  expect(parsed.header).toEqual({ key: ['a', 'b'], keyOffset: 22, owner: 'sales' });
+  expect(parsed.sql).toBe(text.slice(0, -2));
+});
+
+test('an unknown header is named with its place and the nearest known one', () => {
+  const { problems } = model('dwd.wide', '-- description: x\n-- ower: me\nSELECT 1');
+  expect(problems).toMatchObject([
+    { where: 'layers/dwd/wide.sql:2:4', message: expect.stringContaining('Did you mean "owner"?') },
+  ]);
+});
+
+test('models come after what they read; upward reads and cycles are problems', () => {
+  const models = [
+    model('ads.report', 'SELECT * FROM dws.sums JOIN dwd.wide USING (a)'),
+    model('dwd.up', 'SELECT *\nFROM dws.sums'),
+    model('dwd.wide', 'SELECT * FROM shop.orders'),
+    model('dws.ring', 'SELECT * FROM dws.gnir'),
+    model('dws.gnir', 'SELECT * FROM dws.ring'),
+    model('dws.sums', 'SELECT * FROM dwd.wide'),
+  ].map((parsed) => parsed.model);
+  const { ordered, problems } = orderModels(models);
+  const names = ordered.map((graph) => graph.model.name);
+  expect(names).toEqual(['dwd.wide', 'dws.sums', 'ads.report', 'dwd.up']);
+  expect(problems.map(({ where }) => where)).toEqual([
+    'layers/dwd/up.sql:2:6',
+    'layers/dws/ring.sql:1:15',
+    'layers/dws/gnir.sql:1:15',
+  ]);
+});
+
+test.each([
+  ['SELECT a\nFROM x.y WHERE b < now()', '2:20', 'clock'],
+  ['SELECT today() - day FROM x.y', '1:8', 'clock'],
+  ['SELECT CURRENT_TIMESTAMP FROM x.y', '1:8', 'clock'],
+  ['SELECT rand() % 2 FROM x.y', '1:8', 'another value'],
+  ['SELECT any(a) FROM x.y GROUP BY b', '1:8', 'order'],
+  ['SELECT groupArray(a) FROM x.y GROUP BY b', '1:8', 'arraySort'],
+  ['SELECT quantile(0.5)(a) FROM x.y GROUP BY b', '1:8', 'quantileExact'],
+])('%s has no right answer', (sql, place, words) => {
+  const { model: parsed } = model('dwd.wide', sql);
+  const problems = unrepeatableFunctions(parseSql(sql), parsed);
+  expect(problems).toMatchObject([
+    { where: `layers/dwd/wide.sql:${place}`, message: expect.stringContaining(words) },
+  ]);
+});
+
+test('columns that are called like such functions, and ordered arrays, are fine', () => {
+  const sql =
+    'SELECT t.now, `today`, arraySort(groupArray(a)), quantileExact(0.5)(b) FROM x.y t GROUP BY 1, 2';
+  expect(unrepeatableFunctions(parseSql(sql), model('dwd.wide', sql).model)).toEqual([]);
+});
