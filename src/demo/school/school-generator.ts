@@ -51,15 +51,15 @@ export class SchoolGenerator {
     this.#options = options;
     this.#random = new Random(options.seed);
     this.#actions = [
-      [38, () => [this.#order(this.#anyStudent())]],
-      [6, () => this.#orderBeforeItsStudent()],
-      [30, () => [this.#attend()]],
-      [8, () => [this.#refund()]],
-      [5, () => [this.#changeStudent()]],
-      [4, () => [this.#correctAttendance()]],
-      [4, () => [this.#deleteOrder()]],
-      [3, () => [this.#changeTeacher()]],
-      [2, () => [this.#moveTeacher()]],
+      [400, () => [this.#order(this.#anyStudent())]],
+      [60, () => this.#orderBeforeItsStudent()],
+      [300, () => [this.#attend()]],
+      [80, () => [this.#refund()]],
+      [50, () => [this.#changeStudent()]],
+      [40, () => [this.#correctAttendance()]],
+      [40, () => [this.#deleteOrder()]],
+      [20, () => [this.#changeTeacher()]],
+      [10, () => [this.#moveTeacher()]],
     ];
   }
 

@@ -41,7 +41,7 @@ describeEachServer('the online school', (flavour) => {
     });
     const stop = new AbortController();
     const running = generator.run(stop.signal);
-    await waitUntil('1,000 transactions', () => generator.counts.transactions >= 1_000, 60_000);
+    await waitUntil('1,000 transactions', () => generator.counts.transactions >= 1_000, 90_000);
     stop.abort();
     await running;
 
