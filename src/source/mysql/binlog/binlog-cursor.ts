@@ -57,6 +57,10 @@ export class BinlogCursor {
       this.#end = this.#start;
       return;
     }
+    if (header.type === eventType.heartbeat) {
+      this.#skipTo(header.logPos);
+      return;
+    }
     if (!standsInFile(header)) return;
     const expected = this.#end + header.size;
     this.#end =
@@ -64,6 +68,17 @@ export class BinlogCursor {
         ? expected
         : expected + ((header.logPos - (expected % two32) + two32) % two32);
     this.#start = this.#end - header.size;
+  }
+
+  /**
+   * MySQL leaves out the transactions that we have when it resumes by GTID, and tells by a heartbeat how
+   * far it has come. In 32 bits; one that lies behind us says nothing new.
+   */
+  #skipTo(logPos: number): void {
+    const distance = (logPos - (this.#end % two32) + two32) % two32;
+    if (distance >= two32 / 2) return;
+    this.#end += distance;
+    this.#start = this.#end;
   }
 }
 

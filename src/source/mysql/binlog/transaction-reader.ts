@@ -332,7 +332,10 @@ export class TransactionReader {
   }
 }
 
-/** Events outside of transactions after which one may resume: beginnings and ends of files, and their lists. */
+/**
+ * Events outside of transactions after which one may resume: beginnings and ends of files, their lists,
+ * and the server's word that it has nothing more now.
+ */
 function passesBoundary({ type, isArtificial }: EventHeader): boolean {
   return !isArtificial && boundaryTypes.has(type);
 }
@@ -341,6 +344,7 @@ const boundaryTypes = new Set<number>([
   eventType.stop,
   eventType.rotate,
   eventType.formatDescription,
+  eventType.heartbeat,
   eventType.previousGtids,
   eventType.binlogCheckpoint,
   eventType.gtidList,
