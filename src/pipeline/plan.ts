@@ -27,7 +27,7 @@ export async function planLayers(config: ProjectConfig, logger: Logger): Promise
     tables: () => log.schemas(),
     logger,
   });
-  return layers.plan();
+  return await layers.plan();
 }
 
 /** Builds what has changed in the layer files; beside a running `cdc run` it is that process that does. */

@@ -75,7 +75,7 @@ export async function verifyProject(
       tables: () => log.schemas(),
       logger: options.logger,
     });
-    return verify(config, { catalog, log, engine, layers }, options, (work) =>
+    return await verify(config, { catalog, log, engine, layers }, options, (work) =>
       withHeldCut(catalog, options.signal, work),
     );
   }
@@ -86,7 +86,7 @@ export async function verifyProject(
       `Verifying ${config.name}: no snapshot has been taken.`,
     );
   }
-  return verifyAlone(config, pipeline, options);
+  return await verifyAlone(config, pipeline, options);
 }
 
 /** Verifies with the pipeline of this process running; layers are compared once it has stopped at a cut. */

@@ -1,0 +1,59 @@
+// npm run bench [-- snapshot|catchup|freshness ...]: measures on this machine, checks the contents,
+// and writes docs/benchmarks.md. Everything shares the machine: server, tool and engine.
+import { writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { findMariadb, installMariadb } from '../src/demo/server/mariadb-program.ts';
+import { LocalServer } from '../src/demo/server/local-server.ts';
+import { measureCatchUp } from './catch-up.ts';
+import { measureFreshness } from './freshness.ts';
+import { measureLimits } from './limits.ts';
+import { measureSnapshot } from './snapshot.ts';
+
+/** One line of the table: what was measured, beside the limit it is to be seen against. */
+export interface Measurement {
+  readonly name: string;
+  readonly figure: string;
+  readonly target: string;
+  readonly limit: string;
+  readonly checked: string;
+}
+
+const scenarios = {
+  limits: measureLimits,
+  snapshot: measureSnapshot,
+  catchup: measureCatchUp,
+  freshness: measureFreshness,
+} as const;
+
+const wanted = process.argv.slice(2);
+const say = (line: string) => console.error(line);
+await using server = await LocalServer.open((await findMariadb()) ?? (await installMariadb(say)), [
+  '--innodb-buffer-pool-size=512M',
+]);
+const measurements: Measurement[] = [];
+for (const [name, measure] of Object.entries(scenarios)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  say(`Measuring ${name}`);
+  for (const measurement of await measure(server.address)) {
+    measurements.push(measurement);
+    say(`  ${measurement.name}: ${measurement.figure} (${measurement.limit})`);
+  }
+}
+const table = [
+  '| measured | figure | target | seen against | checked |',
+  '| --- | --- | --- | --- | --- |',
+  ...measurements.map(
+    ({ name, figure, target, limit, checked }) =>
+      `| ${name} | **${figure}** | ${target} | ${limit} | ${checked} |`,
+  ),
+].join('\n');
+const page = `# Benchmarks
+
+Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}),
+${Math.round(totalmem() / 1024 ** 3)} GB, Node ${process.versions.node}, MariaDB on the same machine, embedded log and engine. One run, all scenarios one
+after the other; machines are noisy, so read the ratios.
+
+${table}
+`;
+if (wanted.length === 0) await writeFile(new URL('../docs/benchmarks.md', import.meta.url), page);
+console.log(table);
