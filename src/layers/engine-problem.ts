@@ -9,7 +9,8 @@ export function engineProblem(error: CdcError, { model, parsed }: GraphModel): P
     .replace(/^.*?DB::Exception: /s, '')
     .replace(/(\.|,|:)? In scope .*?(?=\. Maybe you meant|$)/s, '')
     .replace(/\s*\([A-Z_]+\)\s*$/, '')
-    .replace(/Maybe you meant: \[(.*?)\]/, 'Did you mean $1?')
+    .replace(/ from (table|table_function|subquery|join) with name /, ' in ')
+    .replace(/Maybe you meant: \[(.*?)\]\.?/, 'Did you mean $1?')
     .trim();
   return problemAt(model.file, parsed.sql, placeOf(text, parsed), message);
 }

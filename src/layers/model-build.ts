@@ -99,8 +99,10 @@ async function assertKeyIsUnique(
   const { key, keyOffset = 0 } = model.header;
   if (key === undefined) return;
   const final = relation.isKeyed ? ' FINAL' : '';
-  const values = `tuple(${quoteNames(key)})`;
-  const sql = `SELECT count() AS rows, uniqExact(${values}) AS keys FROM ${table}${final}`;
+  const rows = `SELECT ${quoteNames(key)} FROM ${table}${final}`;
+  // GROUP BY counts a NULL as a value, which uniqExact does not.
+  const keys = `SELECT 1 FROM (${rows}) GROUP BY ${quoteNames(key)}`;
+  const sql = `SELECT (SELECT count() FROM (${rows})) AS rows, (SELECT count() FROM (${keys})) AS keys`;
   const [row] = await engine.rows<{ rows: string; keys: string }>(sql, { signal });
   if (row === undefined || Number(row.rows) === Number(row.keys)) return;
   const { line, column } = lineAndColumn(model.sql, keyOffset);

@@ -38,6 +38,8 @@ export interface CompilerOptions {
   readonly describe: (sql: string) => Promise<TypedColumn[]>;
   readonly isAggregate: (functionName: string) => boolean;
   readonly ods: OdsCatalog;
+  /** Names of all models, also of those not compiled yet; for "did you mean". */
+  readonly modelNames: readonly string[];
   readonly omit?: Omission;
 }
 
@@ -56,9 +58,11 @@ export class ModelCompiler {
     const problems = [...unrepeatableFunctions(parsed, model), ...this.#unknownTables(graph)];
     if (problems.length > 0) return problems;
     const lookup = (name: string) => this.#relation(name);
+    const select = readSelect(parsed);
+    const twice = isUnsupported(select) ? [] : outputsOfOneName(model, select);
+    if (twice.length > 0) return twice;
     try {
       const outputs = await this.#options.describe(overEmptyTables(parsed, lookup));
-      const select = readSelect(parsed);
       const columns = isUnsupported(select) ? outputs : renamePlainColumns(select, outputs);
       const wrong = this.#wrongOutputs(model, columns);
       if (wrong.length > 0) return wrong;
@@ -221,7 +225,8 @@ export class ModelCompiler {
     return references.flatMap(({ name, start, isCertain }) => {
       if (!isCertain || this.#relation(name) !== undefined) return [];
       const isLayer = layerNames.some((layer) => name.startsWith(`${layer}.`));
-      const candidates = [...this.#compiled.keys(), ...this.#options.ods.names()];
+      const others = this.#options.modelNames.filter((other) => other !== model.name);
+      const candidates = [...others, ...this.#options.ods.names()];
       const near = nearestName(name, candidates);
       const what = isLayer ? 'model' : 'captured table';
       const hint = near ? ` Did you mean ${near}?` : ' `cdc status` lists the tables.';
@@ -257,6 +262,19 @@ export class ModelCompiler {
     }
     return problems;
   }
+}
+
+/** The engine's own message for this names neither the mistake nor the place. */
+function outputsOfOneName(model: ModelFile, { items, parsed }: SelectText): Problem[] {
+  const names = items.map(({ alias, expression: { start, end } }) => {
+    return alias ?? parsed.columns.find((use) => use.start === start && use.end === end)?.name;
+  });
+  return items.flatMap(({ alias, start }, index) => {
+    if (alias === undefined || !names.some((name, other) => name === alias && other < index))
+      return [];
+    const message = `Two output columns are called ${alias}. Give one another name.`;
+    return [problemAt(model.file, model.sql, start, message)];
+  });
 }
 
 /** Grows when tables of another form are stored, so that all models are built anew. */

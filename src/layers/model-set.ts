@@ -35,6 +35,7 @@ export async function compileModels(
     describe: (sql) => engine.rows<TypedColumn>(`DESCRIBE TABLE (${sql}\n)`),
     isAggregate: await aggregateTest(engine),
     ods: await readOdsCatalog(engine, schemas),
+    modelNames: models.map(({ name }) => name),
     ...(omit ? { omit } : {}),
   });
   const compiled: CompiledModel[] = [];

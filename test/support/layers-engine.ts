@@ -6,6 +6,12 @@ import { engineSettings } from '../../src/engine/engine-settings.ts';
 import { CdcError } from '../../src/errors.ts';
 import type { SqlEngine, StatementOptions } from '../../src/layers/sql-engine.ts';
 
+/** Rows as the client of the real engine gives them: large numbers as text. */
+const jsonSettings = {
+  output_format_json_quote_64bit_integers: 1,
+  output_format_json_quote_decimals: 1,
+};
+
 /** The engine in this process, with the settings of the real one; for tests of the layers alone. */
 export class InProcessEngine implements SqlEngine, AsyncDisposable {
   readonly #session: Session;
@@ -21,7 +27,7 @@ export class InProcessEngine implements SqlEngine, AsyncDisposable {
 
   static async open(): Promise<InProcessEngine> {
     const folder = await mkdtemp(join(tmpdir(), 'cdc-layers-'));
-    const connectionArgs = Object.entries(engineSettings).map(
+    const connectionArgs = Object.entries({ ...engineSettings, ...jsonSettings }).map(
       ([name, value]) => `--${name}=${value}`,
     );
     return new InProcessEngine(new Session(folder, { connectionArgs }), folder);

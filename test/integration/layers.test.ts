@@ -1,0 +1,272 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Layers } from '../../src/layers/layers.ts';
+import { LayersWorld, never, type WorldTable } from '../support/layers-world.ts';
+
+const tables: Readonly<Record<string, WorldTable>> = {
+  'shop.orders': {
+    columns: { id: 'Int64', class_id: 'Nullable(Int64)', amount: 'Decimal(10, 2)', note: 'String' },
+    key: ['id'],
+  },
+  'shop.classes': { columns: { id: 'Int64', title: 'String' }, key: ['id'] },
+};
+const wide = `-- key: id
+SELECT o.id, o.amount, c.title FROM shop.orders o LEFT JOIN shop.classes c ON c.id = o.class_id`;
+const sums = 'SELECT title, sum(amount) AS amount FROM dwd.wide GROUP BY title';
+const order = (id: number, class_id: number | null, amount: number) => {
+  return { id, class_id, amount, note: '' };
+};
+
+// One engine a process: each test opens its own world and closes it before the next.
+async function openShop(
+  models: Readonly<Record<string, string>> = { 'dwd.wide': wide, 'dws.sums': sums },
+) {
+  const world = await LayersWorld.open(tables, models);
+  await world.write('shop.orders', [order(1, 1, 10), order(2, 1, 20), order(3, null, 5)]);
+  await world.write('shop.classes', [{ id: 1, title: 'maths' }]);
+  const layers = await world.openLayers();
+  const close = () => world[Symbol.asyncDispose]();
+  return { world, layers, [Symbol.asyncDispose]: close };
+}
+
+async function problemsOf(layers: Layers): Promise<string[]> {
+  const { problems } = await layers.plan();
+  return problems.map(({ where, message, severity }) => `${severity} ${where} ${message}`);
+}
+
+describe('plan and apply', () => {
+  test('models are added, kept, changed and removed; spelling is no change', async () => {
+    await using shop = await openShop();
+    const { world, layers } = shop;
+    const changes = async () => {
+      const { models } = await layers.plan();
+      return Object.fromEntries(models.map(({ name, change }) => [name, change]));
+    };
+    expect(await changes()).toEqual({ 'dwd.wide': 'added', 'dws.sums': 'added' });
+    expect(
+      await world.engine.rows("SELECT name FROM system.databases WHERE name = '_layers'"),
+    ).toEqual([]);
+    await layers.apply(never);
+    expect(await world.engine.rows('SELECT * FROM dws.sums ORDER BY amount')).toEqual([
+      { title: null, amount: '5.00' },
+      { title: 'maths', amount: '30.00' },
+    ]);
+    expect(await changes()).toEqual({ 'dwd.wide': 'unchanged', 'dws.sums': 'unchanged' });
+
+    await world.writeModel(
+      'dwd.wide',
+      `-- key: id\n-- owner: me\n${wide.slice(10).toLowerCase()} -- same`,
+    );
+    expect(await changes()).toEqual({ 'dwd.wide': 'unchanged', 'dws.sums': 'unchanged' });
+
+    await world.writeModel('dwd.wide', `${wide} WHERE o.amount < 20`);
+    const plan = await layers.plan();
+    expect(await changes()).toEqual({ 'dwd.wide': 'changed', 'dws.sums': 'changed' });
+    expect(plan.models[0]?.ddl.join()).toContain('CREATE TABLE _layers.`dwd.wide`');
+    await layers.apply(never);
+    expect(await world.engine.rows("SELECT amount FROM dws.sums WHERE title = 'maths'")).toEqual([
+      { amount: '10.00' },
+    ]);
+
+    await world.removeModel('dws.sums');
+    expect(await changes()).toEqual({ 'dwd.wide': 'unchanged', 'dws.sums': 'removed' });
+    await layers.apply(never);
+    const left = await world.engine.rows(
+      "SELECT name FROM system.tables WHERE database = '_layers' AND name LIKE 'dws%'",
+    );
+    expect(left).toEqual([]);
+    expect(layers.status().map(({ name }) => name)).toEqual(['dwd.wide']);
+  });
+
+  test('a reader that comes later makes its input keep a durable delta', async () => {
+    await using shop = await openShop({ 'dwd.wide': wide });
+    const { world, layers } = shop;
+    await layers.apply(never);
+    await world.writeModel('dws.sums', sums);
+    await layers.apply(never);
+    await world.write('shop.classes', [{ id: 1, title: 'physics' }]);
+    await world.refresh(layers);
+    expect(await world.differences(layers)).toEqual([]);
+    const sql = "SELECT engine FROM system.tables WHERE name = 'dwd.wide#delta'";
+    expect(await world.engine.rows(sql)).toEqual([{ engine: 'MergeTree' }]);
+  });
+
+  test('a model waits for the snapshot of its tables', async () => {
+    await using shop = await openShop();
+    const { world } = shop;
+    let ready = new Map([...world.schemas()].filter(([table]) => table === 'shop.orders'));
+    const layers = await world.openLayers({ tables: () => ready });
+    expect(await problemsOf(layers)).toEqual([
+      'warning layers/dwd/wide.sql:1:1 dwd.wide waits for the snapshot of shop.classes.',
+    ]);
+    await layers.apply(never);
+    expect(layers.status()).toEqual([]);
+    ready = world.schemas();
+    await layers.apply(never);
+    expect(layers.status()).toHaveLength(2);
+  });
+
+  test.each([
+    {
+      name: 'an unknown column',
+      sql: 'SELECT o.id,\n  o.amout FROM shop.orders o',
+      problem:
+        "error layers/dwd/bad.sql:2:3 Identifier 'o.amout' cannot be resolved in o. Did you mean 'o.amount'?",
+    },
+    {
+      name: 'an unknown table',
+      sql: 'SELECT id FROM shop.order',
+      problem:
+        'error layers/dwd/bad.sql:1:16 There is no captured table shop.order. Did you mean shop.orders?',
+    },
+    {
+      name: 'an unknown model',
+      sql: 'SELECT id FROM dwd.wid',
+      problem: 'error layers/dwd/bad.sql:1:16 There is no model dwd.wid. Did you mean dwd.wide?',
+    },
+    {
+      name: 'a declared key that is no output',
+      sql: '-- key: idd\nSELECT id FROM shop.orders',
+      problem:
+        'error layers/dwd/bad.sql:1:4 The declared key column idd is not among the outputs. Did you mean id?',
+    },
+    {
+      name: 'two outputs of one name',
+      sql: 'SELECT id, amount AS id FROM shop.orders',
+      problem:
+        'error layers/dwd/bad.sql:1:12 Two output columns are called id. Give one another name.',
+    },
+    {
+      name: 'a reading of the clock',
+      sql: 'SELECT id, now() AS t FROM shop.orders',
+      problem: expect.stringMatching(/^error layers\/dwd\/bad.sql:1:12 now changes with the clock/),
+    },
+  ])('$name is a problem with its place, and nothing is built', async ({ sql, problem }) => {
+    await using shop = await openShop({ 'dwd.wide': wide, 'dwd.bad': sql });
+    expect(await problemsOf(shop.layers)).toEqual([problem]);
+    await expect(shop.layers.apply(never)).rejects.toMatchObject({ code: 'CDC_LAYERS_INVALID' });
+    expect(shop.layers.status()).toEqual([]);
+  });
+
+  test('a broken text is refused with the place of the mistake', async () => {
+    await using shop = await openShop({ 'dwd.bad': 'SELECT id\nFROM shop.orders WHERE (' });
+    const [problem] = (await shop.layers.plan()).problems;
+    expect(problem).toMatchObject({
+      severity: 'error',
+      message: expect.stringContaining('Syntax error'),
+    });
+    expect(problem?.where).toMatch(/^layers\/dwd\/bad.sql:/);
+  });
+
+  test('a declared key that is not unique is refused by the data', async () => {
+    await using shop = await openShop({
+      'dwd.bad': '-- key: class_id\nSELECT id, class_id FROM shop.orders',
+    });
+    await shop.world.write('shop.orders', [order(4, 1, 1)]);
+    await expect(shop.layers.apply(never)).rejects.toThrow(
+      'layers/dwd/bad.sql:1:4 The declared key (class_id) is not unique: 4 rows have 2 different keys.',
+    );
+  });
+});
+
+describe('refresh', () => {
+  test('writes only what differs, and readers of an unchanged result do nothing', async () => {
+    await using shop = await openShop();
+    const { world, layers } = shop;
+    await layers.apply(never);
+    await world.refresh(layers);
+    await world.write('shop.orders', [{ ...order(1, 1, 10), note: 'nobody reads this' }]);
+    const quiet = await world.refresh(layers);
+    expect(quiet.models).toMatchObject([
+      { name: 'dwd.wide', keysRecomputed: 1, rowsWritten: 0 },
+      { name: 'dws.sums', strategy: 'none' },
+    ]);
+    await world.write('shop.orders', [order(9, 7, 1)]);
+    await world.write('shop.classes', [{ id: 7, title: 'late' }]);
+    const loud = await world.refresh(layers);
+    expect(loud.models).toMatchObject([
+      { name: 'dwd.wide', keysRecomputed: 1, rowsWritten: 1 },
+      { name: 'dws.sums', keysRecomputed: 1, rowsWritten: 1 },
+    ]);
+    expect(layers.status()).toMatchObject([
+      { name: 'dwd.wide', rows: 4, rebuilds: 1 },
+      { name: 'dws.sums', rows: 3, rebuilds: 1 },
+    ]);
+  });
+
+  test('a dropped column stops the models that read it and no other', async () => {
+    await using shop = await openShop({
+      'dwd.wide': wide,
+      'dws.sums': sums,
+      'dwd.notes': 'SELECT id, note FROM shop.orders',
+    });
+    const { world, layers } = shop;
+    await layers.apply(never);
+    const columns = { id: 'Int64', class_id: 'Nullable(Int64)', note: 'String' };
+    await world.alterTable('shop.orders', columns, 'DROP COLUMN amount');
+    await world.write('shop.orders', [{ id: 1, class_id: 1, note: 'still here' }]);
+    await world.refresh(layers);
+    const status = Object.fromEntries(layers.status().map(({ name, error }) => [name, error]));
+    expect(status).toEqual({
+      'dwd.wide': expect.stringContaining("layers/dwd/wide.sql:2:14: Identifier 'o.amount'"),
+      'dws.sums': expect.stringContaining('has stopped'),
+      'dwd.notes': undefined,
+    });
+    expect(await world.engine.rows('SELECT note FROM dwd.notes WHERE id = 1')).toEqual([
+      { note: 'still here' },
+    ]);
+    // The next start of the tool must not fail because of it, and the state must still be known.
+    const reopened = await world.openLayers();
+    await reopened.apply(never);
+    expect(reopened.status().filter(({ error }) => error !== undefined)).toHaveLength(2);
+    expect((await reopened.verify(never)).filter(({ error }) => error !== undefined)).toHaveLength(
+      2,
+    );
+
+    await world.writeModel(
+      'dwd.wide',
+      'SELECT o.id, 1 AS amount, o.note AS title FROM shop.orders o',
+    );
+    await reopened.apply(never);
+    expect(await world.differences(reopened)).toEqual([]);
+    expect(reopened.status().filter(({ error }) => error !== undefined)).toEqual([]);
+  });
+
+  test('a table read again rebuilds its readers, direct and indirect', async () => {
+    await using shop = await openShop();
+    const { world, layers } = shop;
+    await layers.apply(never);
+    await world.engine.command('TRUNCATE TABLE _ods.`shop.orders`');
+    await world.write('shop.orders', [order(7, 1, 70)]);
+    await layers.rebuild(new Set(['shop.orders']), never);
+    expect(await world.differences(layers)).toEqual([]);
+    expect(layers.status()).toMatchObject([
+      { rows: 1, rebuilds: 2 },
+      { rows: 1, rebuilds: 2 },
+    ]);
+  });
+});
+
+describe('verify', () => {
+  let shop: Awaited<ReturnType<typeof openShop>>;
+  beforeAll(async () => {
+    shop = await openShop();
+    await shop.layers.apply(never);
+  });
+  afterAll(() => shop[Symbol.asyncDispose]());
+
+  test.each([
+    { name: 'a changed value', set: "2, 99.99, 'maths', 1", deleted: 0 },
+    { name: 'a missing row', set: '3, 5, NULL, NULL', deleted: 1 },
+    { name: 'a row too many', set: "4, 1, 'ghost', 1", deleted: 0 },
+  ])('finds and names $name', async ({ set, deleted }) => {
+    const { world, layers } = shop;
+    await world.engine.command(
+      `INSERT INTO _layers.\`dwd.wide\` VALUES (${set}, 1000000, ${deleted})`,
+    );
+    const [difference] = await layers.verify(never);
+    expect(difference).toMatchObject({ name: 'dwd.wide', layer: 'dwd', differences: 1 });
+    expect(difference?.keys).toEqual([JSON.stringify({ id: set.slice(0, 1) })]);
+    await layers.rebuild(new Set(['shop.orders']), never);
+    expect(await world.differences(layers)).toEqual([]);
+  });
+});
