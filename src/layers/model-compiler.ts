@@ -248,6 +248,10 @@ export class ModelCompiler {
       if (/^_(k_|key_|version$|deleted$|build$|sign$|matched$)/.test(name)) {
         problems.push(at(0, `The output name ${name} is reserved. Choose another with AS.`));
       }
+      if (type.includes('AggregateFunction(')) {
+        const remedy = 'Leave out -State, so that the value itself is stored.';
+        problems.push(at(0, `The output ${name} is the state of an aggregate. ${remedy}`));
+      }
       if (type.includes('Nothing')) {
         const remedy = 'Write CAST(NULL AS Nullable(String)), or the type you mean.';
         problems.push(at(0, `The output ${name} is NULL without a type. ${remedy}`));

@@ -1,5 +1,6 @@
-import type { ParsedSql, SqlToken } from './sql-parser.ts';
+import type { ParsedSql } from './sql-parser.ts';
 import type { Span } from './sql-text.ts';
+import { type TokenRange, TokenRanges, UnsupportedSql } from './token-ranges.ts';
 
 /**
  * One SELECT taken apart into its clauses. Spans point into the user's own text, which is what later
@@ -83,18 +84,13 @@ export function isUnsupported(select: SelectText | Unsupported): select is Unsup
   return 'reason' in select;
 }
 
-/** Unwinds the reader; never leaves this file. */
-class UnsupportedSql extends Error {}
-
 class SelectReader {
   readonly #parsed: ParsedSql;
-  readonly #tokens: readonly SqlToken[];
-  readonly #depths: readonly number[];
+  readonly #ranges: TokenRanges;
 
   constructor(parsed: ParsedSql) {
     this.#parsed = parsed;
-    this.#tokens = parsed.tokens;
-    this.#depths = nestingDepths(parsed.tokens);
+    this.#ranges = new TokenRanges(parsed.tokens);
   }
 
   read(): SelectText {
@@ -106,7 +102,7 @@ class SelectReader {
     for (const [word, reason] of Object.entries(unsupportedClauses)) {
       if (clauses.has(word)) throw new UnsupportedSql(`it uses ${reason}`);
     }
-    const items = this.#split(selectClause, ',').map((range) => this.#item(range));
+    const items = this.#ranges.split(selectClause, ',').map((range) => this.#item(range));
     const relations = this.#relations(fromClause);
     const where = clauses.get('WHERE');
     const having = clauses.get('HAVING');
@@ -124,26 +120,26 @@ class SelectReader {
     return {
       parsed: this.#parsed,
       items,
-      itemList: this.#span(selectClause),
+      itemList: this.#ranges.span(selectClause),
       relations,
-      from: this.#span(fromClause),
-      ...(where ? { where: this.#span(where) } : {}),
+      from: this.#ranges.span(fromClause),
+      ...(where ? { where: this.#ranges.span(where) } : {}),
       groupBy,
-      ...(having ? { having: this.#span(having) } : {}),
+      ...(having ? { having: this.#ranges.span(having) } : {}),
     };
   }
 
   #refuseWholeStatement(): void {
-    if (this.#word(0) === 'WITH') throw new UnsupportedSql('it uses WITH (a CTE)');
-    for (const [index, token] of this.#tokens.entries()) {
-      const next = this.#word(index + 1);
+    if (this.#ranges.word(0) === 'WITH') throw new UnsupportedSql('it uses WITH (a CTE)');
+    for (const [index, token] of this.#parsed.tokens.entries()) {
+      const next = this.#ranges.word(index + 1);
       const isSetOperation = ['UNION', 'INTERSECT', 'EXCEPT'].includes(token.word);
       if (isSetOperation && ['ALL', 'DISTINCT', 'SELECT'].includes(next)) {
         throw new UnsupportedSql(`it uses ${token.word}`);
       }
       if (token.word === 'SELECT' && index > 0) throw new UnsupportedSql('it has a subquery');
       if (token.word === 'OVER') throw new UnsupportedSql('it uses a window function');
-      if (token.word === 'DISTINCT' && this.#word(index - 1) === 'SELECT') {
+      if (token.word === 'DISTINCT' && this.#ranges.word(index - 1) === 'SELECT') {
         throw new UnsupportedSql('it uses SELECT DISTINCT');
       }
       if (token.word === 'ARRAYJOIN') throw new UnsupportedSql('it uses arrayJoin');
@@ -151,60 +147,61 @@ class SelectReader {
   }
 
   /** Ranges of token indexes by clause word, without the word itself. */
-  #clauses(): Map<string, Range> {
+  #clauses(): Map<string, TokenRange> {
     const starts: { word: string; at: number; first: number }[] = [];
-    for (const [index, token] of this.#tokens.entries()) {
-      if (this.#depths[index] !== 0 || this.#word(index - 1) === '.') continue;
+    for (const [index, token] of this.#parsed.tokens.entries()) {
+      if (this.#ranges.depth(index) !== 0 || this.#ranges.word(index - 1) === '.') continue;
       const rank = clauseWords.indexOf(token.word);
       if (rank <= clauseWords.indexOf(starts.at(-1)?.word ?? '')) continue;
       const isPair = token.word === 'GROUP' || token.word === 'ORDER';
-      if (isPair && this.#word(index + 1) !== 'BY') continue;
+      if (isPair && this.#ranges.word(index + 1) !== 'BY') continue;
       starts.push({ word: token.word, at: index, first: index + (isPair ? 2 : 1) });
     }
-    const clauses = new Map<string, Range>();
+    const clauses = new Map<string, TokenRange>();
     for (const [order, start] of starts.entries()) {
-      const last = (starts[order + 1]?.at ?? this.#tokens.length) - 1;
+      const last = (starts[order + 1]?.at ?? this.#ranges.length) - 1;
       if (last < start.first) throw new UnsupportedSql(`${start.word} is empty`);
       clauses.set(start.word, { first: start.first, last });
     }
     return clauses;
   }
 
-  #item(range: Range): SelectItem {
-    const span = this.#span(range);
+  #item(range: TokenRange): SelectItem {
+    const span = this.#ranges.span(range);
     const { first, last } = range;
     const isStar =
-      this.#word(first) === '*' || (this.#word(first + 1) === '.' && this.#word(first + 2) === '*');
-    const before = this.#tokens[last - 1];
-    const token = this.#tokens[last];
+      this.#ranges.word(first) === '*' ||
+      (this.#ranges.word(first + 1) === '.' && this.#ranges.word(first + 2) === '*');
+    const before = this.#ranges.token(last - 1);
+    const token = this.#ranges.token(last);
     if (isStar || token === undefined || before === undefined || last === first) {
       return { ...span, expression: span, isStar };
     }
     if (before.word === 'AS') {
-      const expression = this.#span({ first, last: last - 2 });
+      const expression = this.#ranges.span({ first, last: last - 2 });
       return { ...span, expression, alias: token.text, isStar };
     }
     // `amount total`: two operands without an operator between them.
     const endsOperand =
       before.isName || [')', ']', 'END'].includes(before.word) || /^[\d']/.test(before.text);
     if (token.isName && endsOperand) {
-      const expression = this.#span({ first, last: last - 1 });
+      const expression = this.#ranges.span({ first, last: last - 1 });
       return { ...span, expression, alias: token.text, isStar };
     }
     return { ...span, expression: span, isStar };
   }
 
-  #groups(range: Range): Span[] {
+  #groups(range: TokenRange): Span[] {
     for (let index = range.first; index <= range.last; index += 1) {
-      if (this.#depths[index] !== 0) continue;
-      if (['ALL', 'WITH', 'ROLLUP', 'CUBE', 'GROUPING'].includes(this.#word(index))) {
-        throw new UnsupportedSql(`it uses GROUP BY ... ${this.#word(index)}`);
+      if (this.#ranges.depth(index) !== 0) continue;
+      if (['ALL', 'WITH', 'ROLLUP', 'CUBE', 'GROUPING'].includes(this.#ranges.word(index))) {
+        throw new UnsupportedSql(`it uses GROUP BY ... ${this.#ranges.word(index)}`);
       }
     }
-    return this.#split(range, ',').map((part) => this.#span(part));
+    return this.#ranges.split(range, ',').map((part) => this.#ranges.span(part));
   }
 
-  #relations(range: Range): FromRelation[] {
+  #relations(range: TokenRange): FromRelation[] {
     const relations: FromRelation[] = [];
     let at = range.first;
     let join: FromRelation['join'] = 'driving';
@@ -230,36 +227,41 @@ class SelectReader {
 
   #reference(
     at: number,
-    range: Range,
+    range: TokenRange,
   ): { relation: Pick<FromRelation, 'name' | 'alias' | 'span'>; next: number } {
-    if (this.#word(at) === '(') throw new UnsupportedSql('it has a subquery');
-    const database = this.#tokens[at];
-    const table = this.#tokens[at + 2];
-    if (!database || !table || this.#word(at + 1) !== '.' || at + 2 > range.last) {
+    if (this.#ranges.word(at) === '(') throw new UnsupportedSql('it has a subquery');
+    const database = this.#ranges.token(at);
+    const table = this.#ranges.token(at + 2);
+    if (!database || !table || this.#ranges.word(at + 1) !== '.' || at + 2 > range.last) {
       throw new UnsupportedSql('it reads something that is not a database.table');
     }
-    if (this.#word(at + 3) === '(') throw new UnsupportedSql('it uses a table function');
+    if (this.#ranges.word(at + 3) === '(') throw new UnsupportedSql('it uses a table function');
     let next = at + 3;
     let alias = table.text;
-    if (this.#word(next) === 'FINAL') next += 1;
-    if (this.#word(next) === 'AS') next += 1;
-    const named = this.#tokens[next];
+    if (this.#ranges.word(next) === 'FINAL') next += 1;
+    if (this.#ranges.word(next) === 'AS') next += 1;
+    const named = this.#ranges.token(next);
     if (named?.isName && next <= range.last && !joinWords.has(named.word)) {
       alias = named.text;
       next += 1;
     }
-    if (this.#word(next) === 'FINAL') next += 1;
+    if (this.#ranges.word(next) === 'FINAL') next += 1;
     const name = `${database.text}.${table.text}`;
-    return { relation: { name, alias, span: this.#span({ first: at, last: next - 1 }) }, next };
+    return {
+      relation: { name, alias, span: this.#ranges.span({ first: at, last: next - 1 }) },
+      next,
+    };
   }
 
-  #nextJoin(from: number, range: Range): number {
+  #nextJoin(from: number, range: TokenRange): number {
     let index = from;
     for (; index <= range.last; index += 1) {
-      if (this.#depths[index] !== 0 || this.#word(index - 1) === '.') continue;
-      if (this.#word(index) === ',') throw new UnsupportedSql('it lists tables with a comma');
+      if (this.#ranges.depth(index) !== 0 || this.#ranges.word(index - 1) === '.') continue;
+      if (this.#ranges.word(index) === ',')
+        throw new UnsupportedSql('it lists tables with a comma');
       // left(...) and any(...) are functions.
-      if (joinWords.has(this.#word(index)) && this.#word(index + 1) !== '(') return index;
+      if (joinWords.has(this.#ranges.word(index)) && this.#ranges.word(index + 1) !== '(')
+        return index;
     }
     return index;
   }
@@ -267,8 +269,8 @@ class SelectReader {
   #joinKind(at: number): { join: 'inner' | 'left'; next: number } {
     const words: string[] = [];
     let next = at;
-    while (joinWords.has(this.#word(next))) {
-      words.push(this.#word(next));
+    while (joinWords.has(this.#ranges.word(next))) {
+      words.push(this.#ranges.word(next));
       next += 1;
       if (words.at(-1) === 'JOIN') break;
     }
@@ -278,11 +280,11 @@ class SelectReader {
     throw new UnsupportedSql(`it uses ${words.join(' ')}`);
   }
 
-  #joinCondition(range: Range): Pick<FromRelation, 'conditions' | 'using'> {
-    const word = this.#word(range.first);
+  #joinCondition(range: TokenRange): Pick<FromRelation, 'conditions' | 'using'> {
+    const word = this.#ranges.word(range.first);
     const rest = { first: range.first + 1, last: range.last };
     if (word === 'USING') {
-      const names = this.#tokens.slice(rest.first, rest.last + 1);
+      const names = this.#parsed.tokens.slice(rest.first, rest.last + 1);
       const using = names.filter((token) => !['(', ')', ','].includes(token.word));
       return { conditions: [], using: using.map((token) => token.text) };
     }
@@ -290,85 +292,31 @@ class SelectReader {
     return { conditions: this.#conjuncts(rest).map((part) => this.#condition(part)), using: [] };
   }
 
-  #conjuncts(range: Range): Range[] {
-    const inner = this.#withoutParentheses(range);
-    const depth = this.#depths[inner.first];
-    const words = this.#wordsAt(inner, depth);
+  #conjuncts(range: TokenRange): TokenRange[] {
+    const inner = this.#ranges.withoutParentheses(range);
+    const depth = this.#ranges.depth(inner.first);
+    const words = this.#ranges.wordsAt(inner, depth);
     if (words.includes('OR')) return [inner];
-    const parts = this.#split(inner, 'AND');
+    const parts = this.#ranges.split(inner, 'AND');
     return parts.length === 1 ? parts : parts.flatMap((part) => this.#conjuncts(part));
   }
 
-  #condition(range: Range): Condition {
-    const depth = this.#depths[range.first];
-    const operators = this.#wordsAt(range, depth).filter((word) => comparisonWords.has(word));
-    const span = this.#span(range);
+  #condition(range: TokenRange): Condition {
+    const depth = this.#ranges.depth(range.first);
+    const operators = this.#ranges
+      .wordsAt(range, depth)
+      .filter((word) => comparisonWords.has(word));
+    const span = this.#ranges.span(range);
     if (operators.length !== 1 || !['=', '=='].includes(operators[0] ?? '')) return span;
     for (let index = range.first + 1; index < range.last; index += 1) {
-      if (this.#depths[index] !== depth || !['=', '=='].includes(this.#word(index))) continue;
-      const left = this.#span({ first: range.first, last: index - 1 });
-      const right = this.#span({ first: index + 1, last: range.last });
+      if (this.#ranges.depth(index) !== depth || !['=', '=='].includes(this.#ranges.word(index)))
+        continue;
+      const left = this.#ranges.span({ first: range.first, last: index - 1 });
+      const right = this.#ranges.span({ first: index + 1, last: range.last });
       return { ...span, sides: [left, right] };
     }
     return span;
   }
-
-  /** Splits at a word on the range's own level; the AND of BETWEEN does not count. */
-  #split(range: Range, separator: string): Range[] {
-    const depth = this.#depths[range.first];
-    const parts: Range[] = [];
-    let first = range.first;
-    let isBetween = false;
-    for (let index = range.first; index <= range.last; index += 1) {
-      const word = this.#depths[index] === depth ? this.#word(index) : '';
-      if (word === 'BETWEEN') isBetween = true;
-      if (word !== separator) continue;
-      if (isBetween && separator === 'AND') {
-        isBetween = false;
-        continue;
-      }
-      parts.push({ first, last: index - 1 });
-      first = index + 1;
-    }
-    parts.push({ first, last: range.last });
-    if (parts.some((part) => part.last < part.first)) throw new UnsupportedSql('a list has a gap');
-    return parts;
-  }
-
-  #withoutParentheses(range: Range): Range {
-    const { first, last } = range;
-    const depth = this.#depths[first];
-    if (this.#word(first) !== '(' || this.#word(last) !== ')' || last - first < 2) return range;
-    for (let index = first + 1; index < last; index += 1) {
-      if (this.#depths[index] === depth) return range;
-    }
-    return this.#withoutParentheses({ first: first + 1, last: last - 1 });
-  }
-
-  #wordsAt(range: Range, depth: number | undefined): string[] {
-    const words: string[] = [];
-    for (let index = range.first; index <= range.last; index += 1) {
-      if (this.#depths[index] === depth) words.push(this.#word(index));
-    }
-    return words;
-  }
-
-  #word(index: number): string {
-    return this.#tokens[index]?.word ?? '';
-  }
-
-  #span(range: Range): Span {
-    const first = this.#tokens[range.first];
-    const last = this.#tokens[range.last];
-    if (first === undefined || last === undefined) throw new UnsupportedSql('a clause is empty');
-    return { start: first.start, end: last.end };
-  }
-}
-
-/** Token indexes, both inclusive. */
-interface Range {
-  readonly first: number;
-  readonly last: number;
 }
 
 const joinWords = new Set(
@@ -383,17 +331,3 @@ const comparisonWords = new Set(
     ' ',
   ),
 );
-
-/** Nesting of each token; brackets and CASE ... END themselves belong to the outer level. */
-function nestingDepths(tokens: readonly SqlToken[]): number[] {
-  let depth = 0;
-  return tokens.map((token, index) => {
-    if (token.isQuoted || tokens[index - 1]?.word === '.') return depth;
-    if (['(', '[', '{', 'CASE'].includes(token.word)) {
-      depth += 1;
-      return depth - 1;
-    }
-    if ([')', ']', '}', 'END'].includes(token.word)) depth -= 1;
-    return depth;
-  });
-}
