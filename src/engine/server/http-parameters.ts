@@ -25,6 +25,8 @@ const reserved = new Set([
   ...['query', 'query_id', 'database', 'default_format', 'wait_end_of_query', 'buffer_size'],
   ...['user', 'password', 'quota_key', 'role', 'stacktrace', 'client_protocol_version'],
   ...['session_id', 'session_timeout', 'session_check', 'close_session'],
+  // There is no query log that would show it; the runner tells statements apart by it.
+  'log_comment',
 ]);
 
 /** Formats of ClickHouse's own compression, of which this server knows none. */

@@ -80,9 +80,10 @@ export class HttpOutput implements StatementOutput {
   async #breakOff(body: Writable, text: string): Promise<void> {
     const message = Buffer.from(text).subarray(0, maxExceptionBytes);
     const tag = this.#exceptionTag;
-    body.write(`\r\n__exception__\r\n${tag}\r\n`);
-    body.write(message);
-    body.write(`${message.length} ${tag}\r\n__exception__\r\n`);
+    const start = `\r\n__exception__\r\n${tag}\r\n`;
+    const end = `${message.length} ${tag}\r\n__exception__\r\n`;
+    // In one piece: @clickhouse/client looks for the length in the chunk that has the end marker.
+    body.write(Buffer.concat([Buffer.from(start), message, Buffer.from(end)]));
     await this.#finish();
     this.#response.socket?.end();
   }

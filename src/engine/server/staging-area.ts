@@ -50,7 +50,10 @@ export class StagingArea implements AsyncDisposable {
   async stage(data: AsyncIterable<Buffer>): Promise<StagedFile> {
     const name = String(this.#count++);
     const room = await this.#memoryRoom();
-    const file = await StagingFile.open(join(this.#memory ?? this.#disk, name));
+    const folder = this.#memory ?? this.#disk;
+    // Some systems empty /dev/shm when a user logs out (logind's RemoveIPC).
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = await StagingFile.open(join(folder, name));
     try {
       for await (const chunk of data) {
         const isTooLarge = this.#memory !== undefined && file.bytes + chunk.length > room;

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { StagingArea } from '../../../src/engine/server/staging-area.ts';
@@ -54,4 +54,13 @@ test('what an engine that was killed has left is removed at the next start', asy
   await using _area = await StagingArea.open(disk);
   expect(existsSync(file.path)).toBe(false);
   expect(await readdir(disk)).toEqual([]);
+});
+
+test('a folder that somebody has cleaned away is made again', async () => {
+  await using folder = await openTempFolder();
+  await using area = await StagingArea.open(join(folder.path, 'staging'));
+  const first = await area.stage(chunks('x'));
+  await rm(join(first.path, '..'), { recursive: true });
+  await using second = await area.stage(chunks('y'));
+  expect(readFileSync(second.path, 'utf8')).toBe('y');
 });
