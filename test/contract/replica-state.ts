@@ -79,8 +79,9 @@ export class ReplicaState {
     const key = (this.#newest.get(table)?.key ?? []).map((name) => row.values[name]).join('\0');
     const old = rows.get(key);
     if (old === undefined || row.version >= old.version) rows.set(key, row);
-    const history = this.#history.get(table) ?? [];
-    this.#history.set(table, [...history, row]);
+    const history = this.#history.get(table);
+    if (history) history.push(row);
+    else this.#history.set(table, [row]);
   }
 
   #tableRows(table: TableId): Map<string, DecodedRow> {

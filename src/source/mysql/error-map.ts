@@ -37,6 +37,7 @@ const codeByReason: Readonly<Record<string, ErrorCode>> = {
   1927: 'CDC_SOURCE_CONNECTION_LOST', // MariaDB: connection was killed
   3118: 'CDC_SOURCE_ACCESS_DENIED', // account locked
   3159: 'CDC_SOURCE_ACCESS_DENIED', // server requires TLS
+  3169: 'CDC_SOURCE_CONNECTION_LOST', // MySQL: session was killed
   4031: 'CDC_SOURCE_CONNECTION_LOST', // MySQL: disconnected for inactivity
 };
 
@@ -46,8 +47,9 @@ const codeByReason: Readonly<Record<string, ErrorCode>> = {
  */
 export function toSourceError(error: unknown, action: string): CdcError {
   if (error instanceof CdcError) return error;
-  const { errno, code, message, sqlMessage } = factsOf(error);
-  const mapped = codeByReason[String(errno)] ?? codeByReason[code] ?? 'CDC_INTERNAL';
+  const { errno, code, message, sqlMessage, isFatal } = factsOf(error);
+  const known = codeByReason[String(errno)] ?? codeByReason[code];
+  const mapped = known ?? (isFatal ? 'CDC_SOURCE_CONNECTION_LOST' : 'CDC_INTERNAL');
   const reason = sqlMessage || message || code;
   return new CdcError(mapped, `${action}: ${reason}`, {
     cause: error,
@@ -61,20 +63,27 @@ export function serverErrno(error: unknown): number {
   return Math.max(errno, 0);
 }
 
-function factsOf(error: unknown): {
-  errno: number;
-  code: string;
-  message: string;
-  sqlMessage: string;
-} {
+interface ErrorFacts {
+  readonly errno: number;
+  readonly code: string;
+  readonly message: string;
+  readonly sqlMessage: string;
+  /** The connection is of no use any more. */
+  readonly isFatal: boolean;
+}
+
+function factsOf(error: unknown): ErrorFacts {
   const facts = (typeof error === 'object' && error !== null ? error : {}) as DriverFacts;
   // A host with several addresses fails with an AggregateError whose own message is empty.
   const inner: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  // What the server says unasked before it closes a connection has its number as `code`.
+  const errno = typeof facts.code === 'number' ? facts.code : facts.errno;
   return {
-    errno: typeof facts.errno === 'number' ? facts.errno : 0,
+    errno: typeof errno === 'number' ? errno : 0,
     code: typeof facts.code === 'string' ? facts.code : '',
     message: inner instanceof Error ? inner.message : String(inner),
     sqlMessage: typeof facts.sqlMessage === 'string' ? facts.sqlMessage : '',
+    isFatal: facts.fatal === true,
   };
 }
 
@@ -83,4 +92,5 @@ interface DriverFacts {
   readonly errno?: unknown;
   readonly code?: unknown;
   readonly sqlMessage?: unknown;
+  readonly fatal?: unknown;
 }

@@ -5,7 +5,7 @@ import { CdcError } from '../../errors.ts';
 import { ByteWriter } from '../../lib/byte-writer.ts';
 import { MysqlSession } from './connection.ts';
 import type { MysqlSourceOptions } from './options.ts';
-import { SchemaReader, type SourceTable } from './schema/schema-reader.ts';
+import { type ColumnDescription, SchemaReader } from './schema/schema-reader.ts';
 import { readServerInfo, type ServerInfo } from './server-info.ts';
 import { positionAt, readBinlogEnd, readSnapshotPlace } from './server-position.ts';
 import { KeysetQuery } from './snapshot/keyset-query.ts';
@@ -98,8 +98,7 @@ export class MysqlTextReader implements AsyncDisposable {
         details: { table },
       });
     }
-    const sourceTable: SourceTable = this.#schemas.toSourceTable(description);
-    return new KeysetQuery(sourceTable, textExpression);
+    return new KeysetQuery(this.#schemas.toSourceTable(description), textExpression);
   }
 
   async #read(query: KeysetQuery, sql: string, table: TableId): Promise<TextChunk> {
@@ -122,17 +121,11 @@ export class MysqlTextReader implements AsyncDisposable {
   }
 }
 
-/** Floats in full, and the types that print as raw bytes or with leading zeros as numbers. */
-function textExpression(name: string, type: ColumnType): string {
-  switch (type.kind) {
-    case 'float':
-      return `${name} * 1e0`;
-    case 'bit':
-    case 'year':
-      return `${name} + 0`;
-    default:
-      return name;
-  }
+/** Floats in full; what prints as raw bytes or with zeros in front as a plain number. */
+function textExpression(name: string, type: ColumnType, { columnType }: ColumnDescription): string {
+  if (type.kind === 'float') return `${name} * 1e0`;
+  const isPlain = type.kind !== 'bit' && type.kind !== 'year' && !/ zerofill/i.test(columnType);
+  return isPlain ? name : `${name} + 0`;
 }
 
 type TsvRows = Pick<TextChunk, 'tsv' | 'rows' | 'firstKey' | 'lastKey'>;
