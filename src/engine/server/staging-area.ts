@@ -70,7 +70,7 @@ export class StagingArea implements AsyncDisposable {
 
   async #memoryRoom(): Promise<number> {
     if (this.#memory === undefined) return 0;
-    const { bavail, bsize } = await statfs(this.#memory);
+    const { bavail, bsize } = await statfs(memoryFolder);
     return Math.min(this.#maxMemoryBytes, (bavail * bsize) / 4);
   }
 
