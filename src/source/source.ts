@@ -73,7 +73,10 @@ export interface SnapshotProgress {
   readonly schemaVersion: string;
   /** Version of the first chunk, as decimal text; rows older than it after the last chunk are swept. */
   readonly firstVersion: string;
-  /** Key of the last row read, in key order, each as the server's text; absent before the first chunk. */
+  /**
+   * Key of the last row read, in key order, each as the server's text, strings and binary as hex of
+   * their bytes; absent before the first chunk.
+   */
   readonly lastKey?: readonly string[];
   readonly rows: number;
   readonly chunks: number;

@@ -52,6 +52,7 @@ export async function readTable(
       positionAt(await readBinlogEnd(control, server), server, 0),
     chunkRows: options.chunkRows ?? 1000,
     schemaWaitMs: 0,
+    signal: new AbortController().signal,
   });
   const items: SnapshotItem[] = [];
   for await (const item of snapshot.items(options.resume)) {

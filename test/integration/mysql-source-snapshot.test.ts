@@ -258,6 +258,30 @@ describeEachServer('snapshot', (flavour) => {
     expect(items.at(-1)?.progress).toMatchObject({ done: true, rows: 3 });
   });
 
+  test('a table that the reader knows in another form is declared anew and emptied', async () => {
+    await using database = await openTestDatabase(flavour);
+    await database.connection.query(
+      'CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)',
+    );
+    const { schema } = await readTable(database, 't');
+    const known = { ...schema, version: 'older' };
+    const { items, rows } = await readTable(database, 't', { known });
+    const [declaration, first] = items.flatMap(({ batch }) => batch.sections);
+    expect(declaration).toMatchObject({ kind: 'schema', existingRows: 'resnapshot', schema });
+    expect(first?.kind).toBe('rows');
+    const declared = declaration?.kind === 'schema' ? declaration.version : 0n;
+    expect(rows[0]?.version).toBeGreaterThanOrEqual(declared);
+  });
+
+  test('generated and invisible columns come as values', async () => {
+    await using database = await openTestDatabase(flavour);
+    await database.connection.query(`
+      CREATE TABLE t (id int PRIMARY KEY, a int, s int AS (a * 2) STORED, v int AS (a + 1) VIRTUAL, i int INVISIBLE DEFAULT 5);
+      INSERT INTO t (id, a) VALUES (1, 10)`);
+    const { rows } = await readTable(database, 't');
+    expect(rows[0]?.values).toEqual({ id: '1', a: '10', s: '20', v: '11', i: '5' });
+  });
+
   test('hostile names stay names', async () => {
     await using database = await openTestDatabase(flavour);
     const name = 'o`r\'d\\er"s';

@@ -3,6 +3,7 @@ import { describe, expect, inject, test } from 'vitest';
 import { comparePositions, type Position, unpackVersion } from '../../src/change/position.ts';
 import { LocalServer } from '../../src/demo/server/local-server.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
+import { MysqlSession } from '../../src/source/mysql/connection.ts';
 import { MysqlSource } from '../../src/source/mysql/mysql-source.ts';
 import { mysqlSourceOptions } from '../../src/source/mysql/options.ts';
 import type { SnapshotProgress } from '../../src/source/source.ts';
@@ -224,6 +225,24 @@ describeEachServer('source', (flavour) => {
     expect(bytes).toBeGreaterThan(10_000);
     expect(bytes).toBeLessThan(20_000);
     expect((await source.endPosition({ ...from, file: 'none.000001' })).bytes).toBe(-1);
+  });
+});
+
+describe.skipIf(inject('serverUrls').mysql === undefined)('source over TLS', () => {
+  test('encrypts, and refuses a certificate that does not verify', async () => {
+    await using database = await openTestDatabase('mysql');
+    const { host, port, user, password, database: name } = database.options;
+    const login = { ...{ type: 'mysql', host, port, user, password }, tables: [`${name}.*`] };
+    const lax = mysqlSourceOptions.parse({ ...login, ssl: { rejectUnauthorized: false } });
+    await using session = await MysqlSession.open(lax);
+    const status = await session.row<{ Value: string }>(`SHOW STATUS LIKE 'Ssl_cipher'`);
+    expect(status?.Value).not.toBe('');
+    const strict = MysqlSession.open(mysqlSourceOptions.parse({ ...login, ssl: {} }));
+    await expect(strict).rejects.toMatchObject({ code: 'CDC_SOURCE_ACCESS_DENIED' });
+    const unreadable = mysqlSourceOptions.parse({ ...login, ssl: { ca: '/nowhere/ca.pem' } });
+    await expect(MysqlSession.open(unreadable)).rejects.toMatchObject({
+      code: 'CDC_CONFIG_INVALID',
+    });
   });
 });
 

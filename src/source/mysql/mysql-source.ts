@@ -113,6 +113,7 @@ export class MysqlSource implements Source {
       endPosition: async () => (await this.endPosition()).position,
       chunkRows: this.#options.snapshot.chunkRows,
       schemaWaitMs,
+      signal,
     });
     try {
       for await (const item of snapshot.items(resume)) {

@@ -25,6 +25,7 @@ export interface TableSnapshotContext {
   readonly chunkRows: number;
   /** How long the stream may take to bring a changed schema before the table is declared anew. */
   readonly schemaWaitMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** A batch ends here even in the middle of a chunk, so that long rows do not fill the memory. */
@@ -175,11 +176,11 @@ export class TableSnapshot {
 
   /** A schema that differs is usually on its way in the stream, which knows what it does to old rows. */
   async #awaitKnown(schema: TableSchema): Promise<TableSchema | undefined> {
-    const { knownSchema, schemaWaitMs } = this.#context;
+    const { knownSchema, schemaWaitMs, signal } = this.#context;
     const deadline = Date.now() + schemaWaitMs;
     let known = knownSchema(this.#table);
     while (known !== undefined && known.version !== schema.version && Date.now() < deadline) {
-      await delay(20);
+      await delay(20, undefined, { signal });
       known = knownSchema(this.#table);
     }
     return known;
