@@ -71,7 +71,8 @@ export class MaintainedLayers implements Layers {
   async refresh(cut: LayersCut, signal: AbortSignal): Promise<RefreshReport> {
     const { engine, options, omit } = this.#setup;
     const models = await this.#active();
-    const attempt = await this.#state.beginAttempt(cut.from);
+    const begun = await this.#state.beginAttempt(cut.from);
+    const attempt = omit === 'kept-deltas' ? { ...begun, firstBuild: begun.build } : begun;
     if (attempt.build === attempt.firstBuild) await this.#clearScratch(models, signal);
     const changes = new CutChanges(cut, attempt, omit);
     const refresher = new ModelRefresher({ engine, options, attempt, changes, signal, omit });

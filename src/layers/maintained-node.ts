@@ -35,7 +35,13 @@ export interface KeySet {
 }
 
 /** Conditions of the method that a test can leave out, to prove that each is needed. @internal */
-export type Omission = 'old-matches' | 'new-matches' | 'old-groups' | 'hops' | 'null-safe';
+export type Omission =
+  | 'old-matches'
+  | 'new-matches'
+  | 'old-groups'
+  | 'hops'
+  | 'null-safe'
+  | 'kept-deltas';
 
 /** `(expressions) IN keys`, where NULL equals NULL. */
 export function renderInKeys(

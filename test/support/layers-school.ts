@@ -164,14 +164,15 @@ export class SchoolTraffic {
   #row(table: string): Row {
     const columns = schoolTables[table]?.columns ?? {};
     return Object.fromEntries(
-      Object.entries(columns).map(([name, type]) => [name, this.#value(name, type)]),
+      Object.entries(columns).map(([name, type]) => [name, this.#value(table, name, type)]),
     );
   }
 
-  #value(name: string, type: string): string | number | null {
+  #value(table: string, name: string, type: string): string | number | null {
     const random = this.#random;
     if (type.startsWith('Nullable') && random.between(1, 4) === 1) return null;
-    if (name === 'id') return random.between(1, 14);
+    // Facts have more keys than there are dimension rows to refer to, so that references hit and miss.
+    if (name === 'id') return random.between(1, isFact(table) ? 20 : 7);
     if (name === 'status') return random.pick(['paid', 'paid', 'refunded', 'draft']);
     if (name === 'state') return random.pick(['here', 'late', 'ill']);
     if (name === 'day') return random.pick(['2026-09-01', '2026-09-02', '2026-10-01']);
@@ -179,9 +180,13 @@ export class SchoolTraffic {
     if (name === 'name') return random.pick(['red', 'green', 'blue']);
     if (name === 'high') return random.between(40, 99);
     if (/String/.test(type)) return random.pick(['x', 'y', 'z']);
-    if (/Int64/.test(type) || name === 'order_id') return random.between(1, 9);
+    if (/Int64/.test(type) || name === 'order_id') return random.between(1, 7);
     return random.between(0, 60);
   }
+}
+
+function isFact(table: string): boolean {
+  return table === 'shop.orders' || table === 'shop.items';
 }
 
 function keyOf(table: string, row: Row): string {
