@@ -11,14 +11,19 @@ export function turnOverLog(file: string): number {
   return 0;
 }
 
-/** The last exception that chdb has written from byte `from` on; undefined if there is none. */
-export function lastExceptionIn(file: string, from: number): string | undefined {
+/**
+ * What an engine that did not start has left as its last words, from byte `from` on: chdb's last
+ * exception, or else the last line that is not one of our own (those are JSON).
+ */
+export function lastWordsIn(file: string, from: number): string | undefined {
   const log = openSync(file, 'r');
   try {
-    const text = Buffer.alloc(maxReasonBytes);
-    const bytes = readSync(log, text, 0, text.length, from);
-    const matches = text.toString('utf8', 0, bytes).matchAll(/Code: \d+\. DB::Exception: [^\n]*/g);
-    return [...matches].at(-1)?.[0];
+    const bytes = Buffer.alloc(maxReasonBytes);
+    const lines = bytes
+      .toString('utf8', 0, readSync(log, bytes, 0, bytes.length, from))
+      .split('\n');
+    const exception = lines.findLast((line) => /^Code: \d+\. DB::Exception/.test(line));
+    return exception ?? lines.findLast((line) => line !== '' && !line.startsWith('{'));
   } finally {
     closeSync(log);
   }

@@ -10,7 +10,7 @@ import { findProcessLock } from '../lib/process-lock.ts';
 import type { Logger } from '../ops/logger.ts';
 import { enginePaths, ensureStateFolder, readEngineRecord } from './engine-file.ts';
 import { type EngineConnection, holdEngine } from './engine-hold.ts';
-import { lastExceptionIn, turnOverLog } from './engine-log.ts';
+import { lastWordsIn, turnOverLog } from './engine-log.ts';
 import type { EmbeddedEngineOptions } from './options.ts';
 import type { EngineReport, EngineStart } from './server/engine-host.ts';
 
@@ -77,8 +77,8 @@ async function startEngine({ stateFolder, options, logger }: EngineLocation): Pr
       { details: { port: report.port } },
     );
   }
-  // chdb gives its reason on stderr only.
-  const reason = lastExceptionIn(log, logStart) ?? report.message;
+  // chdb, and Node when it does not get that far, give their reasons on stderr only.
+  const reason = lastWordsIn(log, logStart) ?? report.message;
   throw new CdcError(
     'CDC_ENGINE_START_FAILED',
     `the embedded engine of ${stateFolder} did not start: ${reason}`,

@@ -224,3 +224,33 @@ test('a damaged engine.json is replaced', async () => {
   expect(engineRecord(folder.path).password).toMatch(/^[\w-]{32}$/);
   await endEngine(folder.path);
 });
+
+test('an engine that is told to stop ends what it does, cleanly', async () => {
+  await using server = await openTestEngine();
+  const { engine, stateFolder } = server;
+  const endless = engine.rows('SELECT count() FROM numbers(1e12) WHERE NOT ignore(number)');
+  const ended = expect(endless).rejects.toMatchObject({ code: 'CDC_ENGINE_UNREACHABLE' });
+  const running =
+    "SELECT 1 FROM system.processes WHERE query LIKE '%1e12%' AND query NOT LIKE '%LIKE%'";
+  await waitUntil('it runs', async () => (await engine.rows(running)).length === 1);
+  await endEngine(stateFolder);
+  await ended;
+  const log = await readFile(join(stateFolder, 'engine.log'), 'utf8');
+  expect(log).toContain('SIGTERM');
+  expect(log).toContain('engine stopped');
+  await engine.ping();
+});
+
+test('an engine that cannot even begin says why', async () => {
+  await using folder = await openTempFolder();
+  const before = process.env['NODE_OPTIONS'];
+  process.env['NODE_OPTIONS'] = '--no-such-option';
+  try {
+    const error = await startError(openEngineIn(folder.path));
+    expect(error.code).toBe('CDC_ENGINE_START_FAILED');
+    expect(error.message).toContain('--no-such-option');
+  } finally {
+    if (before === undefined) delete process.env['NODE_OPTIONS'];
+    else process.env['NODE_OPTIONS'] = before;
+  }
+});

@@ -25,8 +25,13 @@ export interface EngineServerOptions {
 /**
  * ClickHouse's HTTP interface on 127.0.0.1.
  *
- * `/ping` and a bare `/` answer without a password. `/cdc/hold` is ours: an answer that never ends;
- * the engine lives while somebody has one open.
+ * - `/ping` and a bare `/` answer without a password. `/cdc/hold` is ours: an answer that never ends;
+ *   the engine lives while somebody has one open.
+ * - Whoever has the password may do what the owner of the process may: SQL can read and write files
+ *   (`file()`) and reach other servers (`mysql()`, `url()`).
+ * - What a server has and this has not: sessions, multipart bodies, ClickHouse's own compression
+ *   (`compress=1`), `client_protocol_version`, users and roles. Statements are told apart by
+ *   `log_comment`, which is the client's query id; KILL QUERY understands both.
  */
 export class EngineServer implements AsyncDisposable {
   readonly #options: EngineServerOptions;

@@ -52,11 +52,13 @@ function readInsert(sql: string, tokens: Generator<SqlToken>): Statement {
   for (let token = head.next; token !== undefined; token = nextOf(tokens)) {
     if (isWord(token, 'FORMAT') && token.depth === 0) {
       format = nextOf(tokens);
-      if (format?.kind !== 'word' || isWord(format, 'VALUES')) return { kind: 'insert' };
+      if (format?.kind !== 'word' || isWord(format, 'VALUES')) return completeInsert(sql, tokens);
       break;
     }
     if (isWord(token, 'SELECT', 'WITH')) return readInsertSelect(tokens);
-    if (token.depth === 0 && isWord(token, 'VALUES', 'FROM', 'WATCH')) return { kind: 'insert' };
+    if (token.depth === 0 && isWord(token, 'VALUES', 'FROM', 'WATCH')) {
+      return completeInsert(sql, tokens);
+    }
     if (token.depth === 0 && isWord(token, 'SETTINGS')) settingsStart = token.end;
     if (isSymbol(token, '(') && token.depth === 0) columnsStart ??= token.end;
     if (isSymbol(token, ')') && token.depth === 0) columns ??= sql.slice(columnsStart, token.start);
@@ -71,6 +73,12 @@ function readInsert(sql: string, tokens: Generator<SqlToken>): Statement {
     ...(settingsStart !== undefined && { settings: sql.slice(settingsStart, end) }),
     dataStart: format === undefined ? end : dataStartAfter(sql, format.end),
   };
+}
+
+/** Rows of VALUES may be many: they are looked at only if a statement could follow them. */
+function completeInsert(sql: string, tokens: Generator<SqlToken>): Statement {
+  if (sql.includes(';')) refuseSeveral(tokens);
+  return { kind: 'insert' };
 }
 
 /** Reads up to the token after the target. */
@@ -123,10 +131,15 @@ function refuseFunction(isFunction: boolean): void {
 }
 
 /** One statement per request, as the server's HTTP interface; chdb itself would run them all. */
-function refuseSeveral(tokens: readonly SqlToken[]): void {
-  const end = tokens.findIndex((token) => isSymbol(token, ';') && token.depth === 0);
-  if (end === -1 || tokens.slice(end).every((token) => isSymbol(token, ';'))) return;
-  throw ServerException.of('SYNTAX_ERROR', 'Syntax error (Multi-statements are not allowed)');
+function refuseSeveral(tokens: Iterable<SqlToken>): void {
+  let isOver = false;
+  for (const token of tokens) {
+    const isEnd = isSymbol(token, ';') && token.depth === 0;
+    if (isOver && !isEnd) {
+      throw ServerException.of('SYNTAX_ERROR', 'Syntax error (Multi-statements are not allowed)');
+    }
+    isOver ||= isEnd;
+  }
 }
 
 /** The name in a trailing `FORMAT name`; SETTINGS or a semicolon may follow it. */

@@ -106,6 +106,12 @@ describe('refused', () => {
   test.each([
     { sql: 'SELECT 1; SELECT 2', why: 'one statement per request', code: 62 },
     { sql: 'INSERT INTO t SELECT 1; DROP TABLE t', why: 'one statement per request', code: 62 },
+    { sql: "INSERT INTO t VALUES (';'); DROP TABLE t", why: 'one statement per request', code: 62 },
+    {
+      sql: 'INSERT INTO t FORMAT Values (1) ; SELECT 1',
+      why: 'one statement per request',
+      code: 62,
+    },
     {
       sql: "INSERT INTO t SELECT a FROM input('a Int8') FORMAT CSV\n1",
       why: 'chdb reports success and writes nothing',
@@ -122,6 +128,7 @@ describe('refused', () => {
 
   test('not a semicolon at the end, nor one in a string', () => {
     expect(readStatement("SELECT ';' ;; -- end")).toMatchObject({ kind: 'select' });
+    expect(readStatement("INSERT INTO t VALUES (';'), (2);")).toEqual({ kind: 'insert' });
   });
 });
 
