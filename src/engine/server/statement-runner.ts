@@ -14,7 +14,8 @@ import {
 import type { StagingArea } from './staging-area.ts';
 
 /** Statements that run at the same time; each has a connection and threads of its own in chdb. */
-export const maxStatements = 16;
+const maxStatements = 16;
+const killAgainMs = 500;
 
 /**
  * Settings that make chdb behave as a server does. They are no server's defaults, so only the
@@ -36,7 +37,10 @@ export interface StatementRequest {
 
 /** Where the outcome goes; called once. */
 export interface StatementOutput {
-  /** Rows of a result, and their number if it is known. Errors that `rows` throws before its first chunk are thrown before anything is sent. */
+  /**
+   * Rows of a result, and their number if it is known. What `rows` throws before its first chunk is
+   * thrown on before anything is sent.
+   */
   sendRows(format: string, rows: AsyncIterable<Buffer>, rowCount?: number): Promise<void>;
   sendWritten(written: WriteCount): Promise<void>;
 }
@@ -132,7 +136,12 @@ export class StatementRunner {
     task: (connection: ChdbConnection) => Promise<T>,
   ): Promise<T> {
     const { signal } = request;
-    const kill = () => this.#kill(request.queryId);
+    let nextKill: NodeJS.Timeout | undefined;
+    const kill = () => {
+      this.#kill(request.queryId);
+      // chdb may have been told before it knew the statement.
+      nextKill = setTimeout(kill, killAgainMs);
+    };
     return this.#slots.add(async () => {
       if (signal.aborted) throw ServerException.of('QUERY_WAS_CANCELLED', 'The client is gone');
       using connection = this.#chdb.connect();
@@ -142,6 +151,7 @@ export class StatementRunner {
         return await task(connection);
       } finally {
         signal.removeEventListener('abort', kill);
+        clearTimeout(nextKill);
       }
     });
   }
