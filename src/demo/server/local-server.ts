@@ -137,6 +137,8 @@ export class LocalServer implements AsyncDisposable {
       '--no-defaults',
       ...(process.getuid?.() === 0 ? ['--user=root'] : []),
       `--datadir=${join(this.folder, 'data')}`,
+      // At its start a server removes the temporary tables it finds there, other servers' too.
+      `--tmpdir=${this.folder}`,
       `--socket=${join(this.folder, 'socket')}`,
       `--pid-file=${join(this.folder, 'pid')}`,
       `--init-file=${join(this.folder, 'accounts.sql')}`,

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { CdcError } from '../../errors.ts';
 import { findProgram, runProgram } from './program.ts';
 import type { ServerProgram } from './server-program.ts';
@@ -17,6 +18,7 @@ export async function findMariadb(): Promise<ServerProgram | undefined> {
       await runProgram(installer, [
         '--no-defaults',
         `--datadir=${dataFolder}`,
+        `--tmpdir=${dirname(dataFolder)}`,
         '--auth-root-authentication-method=normal',
         '--skip-test-db',
       ]);
