@@ -23,7 +23,6 @@ export class BinlogReading implements AsyncDisposable {
   readonly #source: MysqlSourceOptions;
   readonly #session: MysqlSession;
   readonly #reader: SchemaReader;
-  readonly #serverId = nextServerId++;
 
   private constructor(source: MysqlSourceOptions, session: MysqlSession, server: ServerInfo) {
     this.#source = source;
@@ -64,10 +63,10 @@ export class BinlogReading implements AsyncDisposable {
   }
 
   /** A stream of its own; `stream.stream(...)` starts it. */
-  stream(probe: Partial<SchemaProbe> = {}): BinlogStream {
+  stream(probe: Partial<SchemaProbe> = {}, serverId = nextServerId++): BinlogStream {
     return new BinlogStream({
       source: this.#source,
-      serverId: this.#serverId,
+      serverId,
       onSnapshotNeeded: (table) => this.snapshotsNeeded.push(table),
       probe: {
         readTable: (table) => this.#readTable(table),
@@ -91,6 +90,7 @@ export class BinlogReading implements AsyncDisposable {
     const items: StreamItem[] = [];
     const isThere = ({ file, offset }: Position) =>
       file > end.file || (file === end.file && offset >= end.offset);
+    if (isThere(from)) return items;
     const signal = AbortSignal.timeout(30_000);
     for await (const item of this.stream().stream(from, schemas, signal)) {
       items.push(item);

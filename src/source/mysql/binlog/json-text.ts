@@ -193,8 +193,8 @@ function renderTemporal(type: number, packed: bigint): string {
 }
 
 /**
- * The shortest digits that give the double back, laid out as my_gcvt does: plain while the point
- * lies within 15 digits of them, else with an exponent; and `.0` behind what would read as an integer.
+ * The shortest digits that give the double back, laid out as my_gcvt does: plain up to 15
+ * digits before the point (16 when a fraction follows) and 14 zeros behind it, else with an exponent; and `.0` behind what would read as an integer.
  */
 export function renderDouble(value: number): string {
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';
@@ -202,7 +202,7 @@ export function renderDouble(value: number): string {
   const [mantissa = '', exponentText = '0'] = Math.abs(value).toExponential().split('e');
   const digits = mantissa.replace('.', '');
   const point = Number(exponentText) + 1;
-  if (point < -14 || point > 15) {
+  if (point < -14 || (point > 15 && digits.length <= point)) {
     const fraction = digits.length > 1 ? `.${digits.slice(1)}` : '';
     return `${sign}${digits[0]}${fraction}e${point - 1}`;
   }

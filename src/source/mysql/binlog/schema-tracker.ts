@@ -31,6 +31,11 @@ export class SchemaTracker {
     return this.#options.registry.inForce(table);
   }
 
+  /** True when a statement that names `table` means one whose rows we have. */
+  isKnown(table: TableId): boolean {
+    return this.inForce(this.#spelled(table)) !== undefined;
+  }
+
   isCaptured(table: TableId): boolean {
     const { tables } = this.#options;
     return (

@@ -186,7 +186,7 @@ export class TransactionReader {
   }
 
   #refuseStatement(tables: readonly string[]): void {
-    const table = tables.find((id) => this.#options.schemas.isCaptured(id));
+    const table = tables.find((id) => this.#options.schemas.isKnown(id));
     if (table === undefined) return;
     throw this.#unsupported(
       `a statement changes ${table} without row events`,
