@@ -7,6 +7,7 @@ import { BinlogReading } from '../support/binlog-reading.ts';
 import { OwnServer } from '../support/own-server.ts';
 import type { TestDatabase } from '../support/test-database.ts';
 import { describeEachServer } from '../support/test-server.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 /** Reads until the stream fails, and gives the error. */
 async function failureOf(
@@ -197,7 +198,11 @@ describeEachServer('what the stream refuses', (flavour) => {
     expect(inside.code).toBe('CDC_BINLOG_POSITION_LOST');
     await database.connection.query('FLUSH BINARY LOGS; INSERT INTO t VALUES (2, 2)');
     const { file } = await reading.here();
-    await database.connection.query(`PURGE BINARY LOGS TO '${file}'`);
+    await waitUntil('the old file is gone', async () => {
+      await database.connection.query(`PURGE BINARY LOGS TO '${file}'`);
+      const [files] = await database.connection.query('SHOW BINARY LOGS');
+      return (files as { Log_name: string }[])[0]?.Log_name === file;
+    });
     expect((await failureOf(reading, place, known)).code).toBe('CDC_BINLOG_POSITION_LOST');
     expect((await failureOf(reading, from, known)).code).toBe('CDC_BINLOG_POSITION_LOST');
   });
@@ -214,16 +219,19 @@ describeEachServer('what the stream refuses', (flavour) => {
   });
 
   test('a second stream with the same server id ends the first by name', async () => {
-    const { reading, known, from } = await open('v int');
+    const { database, reading, known, from } = await open('v int');
     const schemas = new Map(known.map((schema) => [schema.table, schema]));
     const abort = new AbortController();
     const first = reading.stream({}, 4711).stream(from, schemas, AbortSignal.timeout(20_000));
+    const begun = first.next();
+    await database.connection.query('INSERT INTO t VALUES (1, 1)');
+    await begun;
     const failed = first.next().then(
       () => undefined,
       (error: unknown) => error,
     );
     const second = reading.stream({}, 4711).stream(from, schemas, abort.signal);
-    const pending = second.next();
+    const pending = second.next().catch(() => undefined);
     expect(await failed).toMatchObject({ code: 'CDC_SOURCE_DUPLICATE_SERVER_ID' });
     abort.abort();
     await pending;
@@ -231,17 +239,21 @@ describeEachServer('what the stream refuses', (flavour) => {
 
   test('a killed connection is lost, a missing privilege is denied', async () => {
     const { database, reading, known, from } = await open('v int');
-    const failed = failureOf(reading, from, known);
-    const kill = async () => {
+    let error: CdcError | undefined;
+    const failed = failureOf(reading, from, known).then((failure) => {
+      error = failure;
+    });
+    await waitUntil('the killed stream fails', async () => {
       const [rows] = await database.connection.query(
         `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'`,
       );
-      for (const { id } of rows as { id: number }[]) await database.connection.query(`KILL ${id}`);
-      return (rows as unknown[]).length > 0;
-    };
-    const deadline = Date.now() + 10_000;
-    while (!(await kill()) && Date.now() < deadline);
-    expect((await failed).code).toBe('CDC_SOURCE_CONNECTION_LOST');
+      for (const { id } of rows as { id: number }[]) {
+        await database.connection.query(`KILL ${id}`).catch(() => undefined);
+      }
+      return error;
+    });
+    await failed;
+    expect(error?.code).toBe('CDC_SOURCE_CONNECTION_LOST');
     await database.connection.query(
       `CREATE USER IF NOT EXISTS 'poor'@'%' IDENTIFIED BY 'p'; GRANT SELECT ON *.* TO 'poor'@'%'`,
     );
