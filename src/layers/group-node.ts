@@ -1,12 +1,12 @@
 import type { BoundSelect } from './binding.ts';
 import {
   type Changes,
-  type KeySet,
   type MaintainedNode,
   type Omission,
   quoteColumns,
   renderInKeys,
   renderKeyItems,
+  type Scope,
 } from './maintained-node.ts';
 import {
   hiddenPrefix,
@@ -78,18 +78,18 @@ export class GroupNode implements MaintainedNode {
     return `SELECT DISTINCT ${renderKeyItems(this.#groups)} FROM ${rows}${asAlias(this.#draft)}`;
   }
 
-  recompute(keys: KeySet | undefined): string {
-    const where = keys === undefined ? {} : { where: this.#restriction(keys) };
+  recompute(scope: Scope | undefined): string {
+    const where = scope === undefined ? {} : { where: this.#restriction(scope) };
     const { source, sourceColumns, alias = stageAlias } = this.#draft;
     const scan = renderScan(source, { alias, columns: sourceColumns, ...where });
     return renderGroups(this.#draft, this.#hidden, scan);
   }
 
-  #restriction(keys: KeySet): string {
+  #restriction({ keys, isSmall }: Scope): string {
     const { source } = this.#draft;
     const isInGroups = renderInKeys(this.#groups, keys, this.#omit);
     const indexed = source.key.filter(({ type }) => !isNullable(type));
-    if (indexed.length === 0) return isInGroups;
+    if (indexed.length === 0 || isSmall(source)) return isInGroups;
     // Under FINAL only conditions on the key are checked before all columns are read.
     const names = quoteColumns(indexed);
     const from = `${source.physical}${asAlias(this.#draft)}`;

@@ -10,18 +10,21 @@ import type {
   LayersSetup,
   RefreshReport,
 } from './layers.ts';
+import type { Scope } from './maintained-node.ts';
 import { buildModel, createDeltas } from './model-build.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import { type ModelFile, readModels } from './model-file.ts';
 import { ModelRefresher, type ModelRun } from './model-refresher.ts';
 import { compileModels, type ModelSet } from './model-set.ts';
 import { type LayerDifference, verifyModel } from './model-verification.ts';
+import type { Attempt } from './node-refresh.ts';
 import { databaseStatements, dropStatements } from './node-storage.ts';
 import { type PlanInput, planModels } from './plan-models.ts';
 import { runInOrder } from './run-in-order.ts';
+import { findSmallTables } from './small-tables.ts';
 
-/** Deltas and keys of published cuts are thrown away once in that many refreshes. */
-const clearEvery = 50;
+/** Refreshes between two tidyings. */
+const tidyEvery = 50;
 
 /** The layers of one project on one engine. */
 export class MaintainedLayers implements Layers {
@@ -32,7 +35,8 @@ export class MaintainedLayers implements Layers {
   #records: Map<string, ModelRecord> | undefined;
   /** The schemas that `#models` were compiled for. */
   #schemas = '';
-  #refreshesSinceClear = clearEvery;
+  #refreshesSinceTidy = tidyEvery;
+  #isSmall: Scope['isSmall'] = () => false;
 
   constructor(setup: LayersSetup) {
     this.#setup = setup;
@@ -73,9 +77,11 @@ export class MaintainedLayers implements Layers {
     const models = await this.#active();
     const begun = await this.#state.beginAttempt(cut.from);
     const attempt = omit === 'kept-deltas' ? { ...begun, firstBuild: begun.build } : begun;
-    if (attempt.build === attempt.firstBuild) await this.#clearScratch(models, signal);
+    await this.#tidy(models, attempt, signal);
     const changes = new CutChanges(cut, attempt, omit);
-    const refresher = new ModelRefresher({ engine, options, attempt, changes, signal, omit });
+    const isSmall = this.#isSmall;
+    const given = { engine, options, attempt, changes, isSmall, signal, omit };
+    const refresher = new ModelRefresher(given);
     const runs = await runInOrder(named(models), async ({ compiled }) => {
       const record = this.#record(compiled.model.name);
       return refresher.run(compiled, record, (name) => this.#records?.get(name)?.error);
@@ -230,16 +236,25 @@ export class MaintainedLayers implements Layers {
     return new CdcError('CDC_LAYERS_MODEL_FAILED', message, { cause: error });
   }
 
-  async #clearScratch(models: readonly CompiledModel[], signal: AbortSignal): Promise<void> {
-    this.#refreshesSinceClear += 1;
-    if (this.#refreshesSinceClear < clearEvery) return;
+  /** Once in a while: throws away what published cuts have left, and looks at the sizes of tables. */
+  async #tidy(
+    models: readonly CompiledModel[],
+    { build, firstBuild }: Attempt,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#refreshesSinceTidy += 1;
+    if (this.#refreshesSinceTidy < tidyEvery) return;
+    const { engine, options } = this.#setup;
+    this.#isSmall = await findSmallTables(engine, options.smallTableRows, signal);
+    // A repeated attempt still needs the deltas of those before it.
+    if (build !== firstBuild) return;
     for (const { relation } of models.flatMap(({ nodes }) => nodes)) {
       const { delta, keys } = nodeTables(relation.name);
       for (const table of [delta, keys]) {
-        await this.#setup.engine.command(`TRUNCATE TABLE IF EXISTS ${table}`, { signal });
+        await engine.command(`TRUNCATE TABLE IF EXISTS ${table}`, { signal });
       }
     }
-    this.#refreshesSinceClear = 0;
+    this.#refreshesSinceTidy = 0;
   }
 
   #logFailures(runs: readonly ModelRun[]): void {

@@ -15,8 +15,8 @@ export interface MaintainedNode {
   readonly reads: readonly string[];
   /** SELECT of `k1`, `k2`, ... : at least the refresh keys whose rows may differ; undefined when none can. */
   affectedKeys(changes: Changes): string | undefined;
-  /** SELECT of `columns`, in order, limited to `keys`; of everything when undefined. */
-  recompute(keys: KeySet | undefined): string;
+  /** SELECT of `columns`, in order, limited to the scope; of everything when undefined. */
+  recompute(scope: Scope | undefined): string;
 }
 
 /** The changes of a refresh, as the nodes see them. */
@@ -28,10 +28,17 @@ export interface Changes {
   rowsOf(relation: Relation): string | undefined;
 }
 
-/** Keys to recompute: a query of `k1`, `k2`, ... with their types. */
+/** Columns `k1`, `k2`, ... of the given types; `from` follows the word FROM. */
 export interface KeySet {
-  readonly query: string;
+  readonly from: string;
   readonly types: readonly string[];
+}
+
+/** What is recomputed, and what is known about the cost of reading. */
+export interface Scope {
+  readonly keys: KeySet;
+  /** So few rows that reading all of them costs less than planning to read some. */
+  readonly isSmall: (relation: Relation) => boolean;
 }
 
 /** Conditions of the method that a test can leave out, to prove that each is needed. @internal */
@@ -55,7 +62,7 @@ export function renderInKeys(
   };
   const left = expressions.flatMap(safe);
   const right = keys.types.flatMap((_, index) => safe(`k${index + 1}`, index));
-  return `${renderTuple(left)} IN (SELECT ${right.join(', ')} FROM (${keys.query}))`;
+  return `${renderTuple(left)} IN (SELECT ${right.join(', ')} FROM ${keys.from})`;
 }
 
 export function quoteColumns(columns: readonly TypedColumn[], alias?: string): string[] {

@@ -2,7 +2,7 @@ import { CdcError } from '../errors.ts';
 import type { CutChanges } from './cut-changes.ts';
 import type { ModelRecord } from './layer-state.ts';
 import type { ModelRefresh } from './layers.ts';
-import type { Omission } from './maintained-node.ts';
+import type { Omission, Scope } from './maintained-node.ts';
 import { countRows, rebuildPlain } from './model-build.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import { type Attempt, refreshNode } from './node-refresh.ts';
@@ -20,6 +20,7 @@ export interface ModelRefresherOptions {
   readonly options: LayersOptions;
   readonly attempt: Attempt;
   readonly changes: CutChanges;
+  readonly isSmall: Scope['isSmall'];
   readonly signal: AbortSignal;
   readonly omit: Omission | undefined;
 }
@@ -59,14 +60,14 @@ export class ModelRefresher {
   }
 
   async #refreshNodes(compiled: CompiledModel, record: ModelRecord): Promise<Work> {
-    const { engine, attempt, changes, signal, options, omit } = this.#options;
+    const { engine, attempt, changes, isSmall, signal, options, omit } = this.#options;
     const nodeRows = { ...record.nodeRows };
     let work: Work = { ...noWork, nodeRows };
     for (const node of compiled.nodes) {
       const { name } = node.relation;
       const rows = nodeRows[name] ?? 0;
       const mostKeys = Math.max(options.rebuildFromKeys, options.rebuildShare * rows);
-      const base = { engine, attempt, changes, mostKeys, signal };
+      const base = { engine, attempt, changes, mostKeys, isSmall, signal };
       const outcome = await refreshNode(node, omit ? { ...base, omit } : base);
       if (outcome.hasChanged) changes.markChanged(name);
       // An attempt that broke off may have written rows that nobody has counted.

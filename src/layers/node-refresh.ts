@@ -6,6 +6,7 @@ import {
   type Omission,
   quoteColumns,
   renderInKeys,
+  type Scope,
 } from './maintained-node.ts';
 import { applyDelta, createRows, fillDelta, fillRows } from './node-storage.ts';
 import { buildColumn, signColumn } from './relation.ts';
@@ -53,6 +54,7 @@ export interface NodeRefreshOptions {
   readonly changes: Changes;
   /** More affected keys than this: rebuild and swap. */
   readonly mostKeys: number;
+  readonly isSmall: Scope['isSmall'];
   readonly signal: AbortSignal;
   readonly omit?: Omission;
 }
@@ -87,15 +89,15 @@ export async function refreshNode(
   if (keys > options.mostKeys) {
     strategy = 'rebuild';
     await fillShadow(node, attempt, run);
-    const stored = `SELECT * FROM ${tables.rows} FINAL`;
+    const stored = `${tables.rows} FINAL`;
     const computed = `SELECT ${columnNames(node)} FROM ${tables.shadow} FINAL`;
     await run(fillDelta(node, { stored, computed, build: attempt.build }));
   } else if (keys > 0) {
     strategy = 'keys';
     const keySet = keySetOf(node, attempt);
     const inKeys = renderInKeys(quoteColumns(node.refreshKey), keySet, options.omit);
-    const stored = `SELECT * FROM ${tables.rows} FINAL WHERE ${inKeys}`;
-    const computed = node.recompute(keySet);
+    const stored = `${tables.rows} FINAL WHERE ${inKeys}`;
+    const computed = node.recompute({ keys: keySet, isSmall: options.isSmall });
     const settings = keys <= fewKeys ? forFewKeys : {};
     await run(fillDelta(node, { stored, computed, build: attempt.build }), settings);
   }
@@ -133,7 +135,7 @@ export async function fillShadow(
 function keySetOf(node: MaintainedNode, { build }: Attempt): KeySet {
   const { keys } = nodeTables(node.relation.name);
   return {
-    query: `SELECT * FROM ${keys} WHERE ${buildColumn} = ${build}`,
+    from: `${keys} WHERE ${buildColumn} = ${build}`,
     types: node.refreshKey.map(({ type }) => type),
   };
 }

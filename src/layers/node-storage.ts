@@ -91,7 +91,8 @@ SELECT *, ${2 * build + 1}, 0 FROM (${node.recompute(undefined)})`;
 }
 
 /**
- * INSERT into the delta of what differs between the stored rows and the computed ones; equal rows
+ * INSERT into the delta of what differs between the stored rows (`stored` follows FROM) and the computed
+ * ones (`computed` is a query); equal rows
  * cancel out, so a recompute without effect leaves nothing for the readers to do. Columns of the
  * computed side are taken by position: the engine's names for them are not always the stored ones.
  */
@@ -102,7 +103,7 @@ export function fillDelta(
   const names = quoteNames(node.columns.map(({ name }) => name));
   return `INSERT INTO ${nodeTables(node.relation.name).delta} (${names}, ${buildColumn}, ${signColumn})
 SELECT ${names}, ${change.build}, toInt8(sign(sum(${signColumn}))) FROM (
-SELECT ${names}, toInt64(-1) AS ${signColumn} FROM (${change.stored})
+SELECT ${names}, toInt64(-1) AS ${signColumn} FROM ${change.stored}
 UNION ALL SELECT *, toInt64(1) FROM (${change.computed})
 ) GROUP BY ${names} HAVING sum(${signColumn}) != 0`;
 }

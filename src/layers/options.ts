@@ -12,6 +12,9 @@ export const layersOptions = z.strictObject({
     description:
       'Fewer affected keys than this are always recomputed by key, whatever their share.',
   }),
+  smallTableRows: z.number().int().min(0).default(10_000).meta({
+    description: 'Tables of up to this many rows are read whole where larger ones are read by key.',
+  }),
 });
 
 export type LayersOptions = z.output<typeof layersOptions>;

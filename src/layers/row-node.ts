@@ -7,6 +7,7 @@ import {
   quoteColumns,
   renderInKeys,
   renderKeyItems,
+  type Scope,
 } from './maintained-node.ts';
 import {
   hiddenPrefix,
@@ -104,9 +105,9 @@ export class RowNode implements MaintainedNode {
     return parts.length === 0 ? undefined : `SELECT DISTINCT * FROM (${parts.join(' UNION ALL ')})`;
   }
 
-  recompute(keys: KeySet | undefined): string {
+  recompute(scope: Scope | undefined): string {
     return renderRows(this.#draft, this.#hidden, (bound) => {
-      const where = keys === undefined ? undefined : this.#restriction(bound, keys);
+      const where = scope === undefined ? undefined : this.#restriction(bound, scope);
       const { alias, columns } = bound;
       return renderScan(bound.relation, { alias, columns, ...(where ? { where } : {}) });
     });
@@ -124,7 +125,7 @@ export class RowNode implements MaintainedNode {
     const changed = `SELECT ${renderKeyItems(quoteColumns(key))} FROM ${rows}`;
     const types = key.map(({ type }) => type);
     const stored = quoteColumns(this.#storedKey(joined));
-    const where = renderInKeys(stored, { query: changed, types }, this.#omit);
+    const where = renderInKeys(stored, { from: `(${changed})`, types }, this.#omit);
     const items = renderKeyItems(quoteColumns(this.refreshKey));
     return `SELECT ${items} FROM ${this.relation.physical} WHERE ${where}`;
   }
@@ -169,11 +170,12 @@ export class RowNode implements MaintainedNode {
   }
 
   /** Limits a scan to what the driving rows of `keys` can reach, so that filters get to the index. */
-  #restriction(bound: BoundRelation, keys: KeySet): string | undefined {
+  #restriction(bound: BoundRelation, { keys, isSmall }: Scope): string | undefined {
     const { alias, link, relation } = bound;
     if (bound === this.#bound.driving) {
       return renderInKeys(quoteColumns(relation.key), keys, this.#omit);
     }
+    if (isSmall(relation)) return undefined;
     const reachable = link && this.#reachable(link, keys);
     if (reachable === undefined) return undefined;
     const { ownColumns } = link ?? {};

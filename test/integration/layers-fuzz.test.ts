@@ -9,12 +9,15 @@ import { Random } from '../support/random.ts';
 const seed = Number(process.env['CDC_FUZZ_SEED'] ?? 20261121);
 const rounds = Number(process.env['CDC_FUZZ_ROUNDS'] ?? 15);
 
+// Small as they are, the tables are read by key, as large ones would be.
+const options = layersOptions.parse({ smallTableRows: 0 });
+
 async function openSchool(runSeed: number, omit?: Omission) {
   const world = await LayersWorld.open(schoolTables, schoolModels);
   const random = new Random(runSeed);
   const traffic = new SchoolTraffic(world, random);
   await traffic.fill(10);
-  const layers = await world.openLayers(omit ? { omit } : {});
+  const layers = await world.openLayers(omit ? { omit, options } : { options });
   await layers.apply(never);
   const close = () => world[Symbol.asyncDispose]();
   return { world, random, traffic, layers, [Symbol.asyncDispose]: close };
@@ -39,8 +42,8 @@ describe(`layers under random changes, seed ${seed}`, { timeout: 600_000 }, () =
   test(`equal their queries when models are rebuilt and swapped now and then`, async () => {
     await using school = await openSchool(seed + 1);
     const { world, traffic } = school;
-    const options = layersOptions.parse({ rebuildShare: 0.3, rebuildFromKeys: 2 });
-    const layers = await world.openLayers({ options });
+    const eager = layersOptions.parse({ rebuildShare: 0.3, rebuildFromKeys: 2 });
+    const layers = await world.openLayers({ options: eager });
     for (let round = 1; round <= rounds; round += 1) {
       await traffic.step(4);
       await world.refresh(layers);
@@ -98,7 +101,7 @@ async function refreshWithCrashes(
   { world, random, traffic }: Awaited<ReturnType<typeof openSchool>>,
   omit?: Omission,
 ): Promise<number> {
-  const setup = omit ? { omit } : {};
+  const setup = omit ? { omit, options } : { options };
   let broken = 0;
   for (let attempts = random.between(1, 2); attempts > 0; attempts -= 1) {
     breakOffAt(world, random.between(1, 25));
