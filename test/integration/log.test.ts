@@ -88,9 +88,9 @@ describe('the embedded log', () => {
   test('commits appends that arrive together in one transaction of the disk', async () => {
     await using folder = await openTempFolder();
     await using opened = openLog(folder.path);
-    const before = opened.catalog.environment.writes;
+    const before = opened.catalog.environment.commits;
     await Promise.all(Array.from({ length: 500 }, (_, id) => opened.log.append([aNote(id, 'n')])));
-    const commits = opened.catalog.environment.writes - before;
+    const commits = opened.catalog.environment.commits - before;
     expect(opened.log.end()).toBe(500);
     expect(commits).toBeLessThan(5);
   });
@@ -104,7 +104,7 @@ describe('the embedded log', () => {
     const bytes = bodies.getBinary(1);
     if (bytes === undefined) throw new Error('no body');
     bytes[bytes.length - 1] = 0xff;
-    await environment.write([() => bodies.put(1, bytes)]);
+    environment.write(() => bodies.putSync(1, bytes));
     expect(opened.log.read(0, 1)).toHaveLength(1);
     expect(() => opened.log.read(1, 1)).toThrow(
       expect.objectContaining({
@@ -112,7 +112,7 @@ describe('the embedded log', () => {
         message: expect.stringMatching(/entry 1 of the change log in .*checksum/),
       }),
     );
-    await environment.write([() => bodies.remove(1)]);
+    environment.write(() => bodies.removeSync(1));
     expect(() => opened.log.read(1, 1)).toThrow(/entry 1 .*missing/);
   });
 
