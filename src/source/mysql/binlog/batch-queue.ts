@@ -1,11 +1,12 @@
 import type { Section } from '../../../change/change-batch.ts';
-import { comparePositions, type Position } from '../../../change/position.ts';
+import { binlogFileNumber, type Position } from '../../../change/position.ts';
 import type { StreamItem } from '../../source.ts';
 import { SectionBuffer } from './section-buffer.ts';
 
 /** A place between two transactions, as far as the reader knows it; the queue adds the GTIDs. */
 export interface Boundary {
   readonly file: string;
+  readonly fileNumber: number;
   readonly offset: number;
 }
 
@@ -19,11 +20,11 @@ interface BatchQueueOptions {
 }
 
 /** A batch is closed at this size, and a larger transaction handed over in parts of it. */
-const batchBytes = 8 * 1024 ** 2;
-const partBytes = 16 * 1024 ** 2;
+const batchBytes = 4 * 1024 ** 2;
+const partBytes = 8 * 1024 ** 2;
 /** Between these, what waits to be pulled stops the source and lets it go on. */
-const fullBytes = 24 * 1024 ** 2;
-const roomBytes = 8 * 1024 ** 2;
+const fullBytes = 16 * 1024 ** 2;
+const roomBytes = 4 * 1024 ** 2;
 
 /**
  * Rows of the open transaction on one side, whole transactions ready to be pulled on the other. Idle,
@@ -38,7 +39,7 @@ export class BatchQueue {
   #itemBytes = 0;
   #transactions = 0;
   #committedAtMs = 0;
-  #position: Position;
+  #boundary: Boundary;
   /** The position moved since the last item. */
   #hasMoved = false;
   #hasOpenParts = false;
@@ -48,14 +49,16 @@ export class BatchQueue {
 
   constructor(options: BatchQueueOptions) {
     this.#options = options;
-    this.#position = options.from;
+    const { file, offset } = options.from;
+    this.#boundary = { file, fileNumber: binlogFileNumber(file), offset };
   }
 
   /** The last boundary. */
   get position(): Position {
-    const { gtid: _, ...place } = this.#position;
+    const { epoch, serverId } = this.#options.from;
+    const { file, offset } = this.#boundary;
     const gtid = this.#options.gtid();
-    return gtid === undefined ? place : { ...place, gtid };
+    return { epoch, file, offset, serverId, ...(gtid !== undefined && { gtid }) };
   }
 
   /** True when parts of the open transaction have been handed over already. */
@@ -124,10 +127,11 @@ export class BatchQueue {
   }
 
   /** Only onwards: to resume by GTID, the server begins at the start of a file and skips what we have. */
-  #move({ file, offset }: Boundary): void {
-    const moved = { ...this.#position, file, offset };
-    if (comparePositions(moved, this.#position) <= 0) return;
-    this.#position = moved;
+  #move(boundary: Boundary): void {
+    const { fileNumber, offset } = this.#boundary;
+    const distance = boundary.fileNumber - fileNumber || boundary.offset - offset;
+    if (distance <= 0) return;
+    this.#boundary = boundary;
     this.#hasMoved = true;
   }
 

@@ -1,5 +1,6 @@
 import { binlogFileNumber, type Position } from '../../../change/position.ts';
 import { CdcError } from '../../../errors.ts';
+import type { Boundary } from './batch-queue.ts';
 import { type EventHeader, eventType, headerBytes } from './event-format.ts';
 import type { EventPlace } from './row-decoder.ts';
 
@@ -29,20 +30,20 @@ export class BinlogCursor {
     return this.#file;
   }
 
-  /** Byte behind the event that was passed last. */
-  get end(): number {
-    return this.#end;
+  /** Behind the event that was passed last. */
+  boundary(): Boundary {
+    return { file: this.#file, fileNumber: this.#fileNumber, offset: this.#end };
   }
 
-  /** The event that was passed last. */
-  place(size: number): EventPlace {
-    const { epoch, file, fileNumber, offset } = {
+  /** The event that was passed last, `size` bytes long. */
+  place(size = 0): EventPlace {
+    return {
       epoch: this.#epoch,
       file: this.#file,
       fileNumber: this.#fileNumber,
       offset: this.#start,
+      size,
     };
-    return { epoch, file, fileNumber, offset, size };
   }
 
   /** Takes in one event, whose header begins at `at`. */

@@ -21,27 +21,25 @@ export interface RowsEvent {
   readonly isFullImage: boolean;
 }
 
-const insertTypes: readonly number[] = [
-  eventType.writeRowsV1,
-  eventType.writeRowsV2,
-  eventType.writeRowsCompressedV1,
-  eventType.writeRowsCompressed,
-];
-const updateTypes: readonly number[] = [
-  eventType.updateRowsV1,
-  eventType.updateRowsV2,
-  eventType.updateRowsCompressedV1,
-  eventType.updateRowsCompressed,
-];
-const deleteTypes: readonly number[] = [
-  eventType.deleteRowsV1,
-  eventType.deleteRowsV2,
-  eventType.deleteRowsCompressedV1,
-  eventType.deleteRowsCompressed,
-];
+type Action = RowsEvent['action'];
+
+const actions = new Map<number, Action>([
+  [eventType.writeRowsV1, 'insert'],
+  [eventType.writeRowsV2, 'insert'],
+  [eventType.writeRowsCompressedV1, 'insert'],
+  [eventType.writeRowsCompressed, 'insert'],
+  [eventType.updateRowsV1, 'update'],
+  [eventType.updateRowsV2, 'update'],
+  [eventType.updateRowsCompressedV1, 'update'],
+  [eventType.updateRowsCompressed, 'update'],
+  [eventType.deleteRowsV1, 'delete'],
+  [eventType.deleteRowsV2, 'delete'],
+  [eventType.deleteRowsCompressedV1, 'delete'],
+  [eventType.deleteRowsCompressed, 'delete'],
+]);
 
 export function isRowsEvent(type: number): boolean {
-  return insertTypes.includes(type) || updateTypes.includes(type) || deleteTypes.includes(type);
+  return actions.has(type);
 }
 
 /** The table a rows event is about, without reading the rest. */
@@ -68,21 +66,23 @@ export function readRowsEvent(
   const reader = new ByteReader(bytes, body);
   const tableId = reader.uint48();
   reader.offset += 2;
-  if (hasExtraData(type)) reader.slice(reader.uint16() - 2);
+  if (hasExtraData(type)) reader.offset += bytes.readUInt16LE(reader.offset);
   const columns = reader.packedInteger();
-  const action = insertTypes.includes(type)
-    ? 'insert'
-    : updateTypes.includes(type)
-      ? 'update'
-      : 'delete';
+  const action = actions.get(type) ?? 'insert';
   let isFullImage = readsAllBits(reader, columns);
   if (action === 'update') isFullImage = readsAllBits(reader, columns) && isFullImage;
-  const facts = { action, tableId, isFullImage } as const;
-  if (type >= eventType.writeRowsCompressedV1) {
-    const images = inflateImages(bytes.subarray(reader.offset, end));
-    return { ...facts, bytes: images, start: 0, end: images.length, shift: 0, isCompressed: true };
-  }
-  return { ...facts, bytes, start: reader.offset, end, shift: -event, isCompressed: false };
+  const isCompressed = type >= eventType.writeRowsCompressedV1;
+  const images = isCompressed ? inflateImages(bytes.subarray(reader.offset, end)) : bytes;
+  return {
+    action,
+    tableId,
+    bytes: images,
+    start: isCompressed ? 0 : reader.offset,
+    end: isCompressed ? images.length : end,
+    shift: isCompressed ? 0 : -event,
+    isCompressed,
+    isFullImage,
+  };
 }
 
 function hasExtraData(type: number): boolean {
@@ -92,12 +92,15 @@ function hasExtraData(type: number): boolean {
   );
 }
 
+/** Whether all of `count` bits are set; bits beyond in the last byte say nothing. */
 function readsAllBits(reader: ByteReader, count: number): boolean {
-  const bits = reader.slice((count + 7) >> 3);
-  for (let index = 0; index < count; index++) {
-    if (((bits[index >> 3] ?? 0) & (1 << (index & 7))) === 0) return false;
+  const last = (count - 1) >> 3;
+  let areSet = true;
+  for (let index = 0; index <= last; index++) {
+    const wanted = index < last ? 0xff : 0xff >> (7 - ((count - 1) & 7));
+    areSet = (reader.uint8() & wanted) === wanted && areSet;
   }
-  return true;
+  return areSet;
 }
 
 /** MariaDB sql/log_event.cc, binlog_buf_uncompress: head is 0x80 | algorithm << 4 | bytes of length; 0 is zlib. */

@@ -120,9 +120,13 @@ export class SchemaRegistry {
     this.#pending.delete(table);
   }
 
+  /** True while the effect of a statement is not known for certain. */
+  get hasPending(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** Schemas that are certain now that the stream stands at `position`. */
   settle(position: Position): SchemaUpdate[] {
-    if (this.#pending.size === 0) return [];
     const updates: SchemaUpdate[] = [];
     for (const [table, pending] of this.#pending) {
       if (comparePositions(position, pending.end) < 0) continue;

@@ -79,8 +79,10 @@ export class SchemaTracker {
 
   /** Announces schemas that have become certain between two transactions. */
   settle(queue: BatchQueue): void {
+    const { registry } = this.#options;
+    if (!registry.hasPending) return;
     const { position } = queue;
-    for (const update of this.#options.registry.settle(position)) {
+    for (const update of registry.settle(position)) {
       this.#announce(update, versionOf(position), queue);
     }
   }

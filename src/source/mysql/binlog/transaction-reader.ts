@@ -49,7 +49,7 @@ export class TransactionReader {
 
   /** Where the event being read stands, for messages. */
   get place(): string {
-    const { file, offset } = this.#cursor.place(0);
+    const { file, offset } = this.#cursor.place();
     return `${file}:${offset}`;
   }
 
@@ -110,12 +110,8 @@ export class TransactionReader {
   #commit(): void {
     this.#isInTransaction = false;
     this.#hasPreciseTime = false;
-    this.#options.queue.commit(this.#boundary(), this.#committedAtMs);
+    this.#options.queue.commit(this.#cursor.boundary(), this.#committedAtMs);
     this.#settle();
-  }
-
-  #boundary(): { file: string; offset: number } {
-    return { file: this.#cursor.file, offset: this.#cursor.end };
   }
 
   #settle(): void {
@@ -156,7 +152,7 @@ export class TransactionReader {
       case 'ddl': {
         const change = this.#options.schemas.apply(
           statement.changes,
-          this.#cursor.place(0),
+          this.#cursor.place(),
           this.#options.queue.open,
         );
         if (change !== undefined) {
@@ -223,7 +219,7 @@ export class TransactionReader {
       mapped.decoder = new RowDecoder(map, inForce);
       return;
     }
-    const place = this.#cursor.place(0);
+    const place = this.#cursor.place();
     this.#options.hold(
       schemas.adopt(map, place, this.#options.queue.open).then((schema) => {
         if (schema === undefined) mapped.map = undefined;
@@ -294,7 +290,7 @@ export class TransactionReader {
         break;
     }
     if (!this.#isInTransaction && passesBoundary(header)) {
-      this.#options.queue.advance(this.#boundary());
+      this.#options.queue.advance(this.#cursor.boundary());
       this.#settle();
     }
   }
@@ -320,7 +316,7 @@ export class TransactionReader {
   }
 
   #unsupported(what: string, remedy: string): CdcError {
-    const { file, offset } = this.#cursor.place(0);
+    const { file, offset } = this.#cursor.place();
     return new CdcError(
       'CDC_BINLOG_EVENT_UNSUPPORTED',
       `reading the binlog at ${this.place}: ${what}`,
