@@ -113,14 +113,20 @@ export class Capture {
     const from = this.#log.checkpoint<Position>(streamCheckpoint);
     if (from === undefined)
       throw new CdcError('CDC_NOT_INITIALIZED', 'There is no stream position.');
+    // Parts of a transaction that broke off come again as a whole, or not at all after a failover.
+    await this.#log.discardOpen();
     // One append is under way while the next batch is decoded; the log keeps their order.
     let appending: Promise<unknown> = Promise.resolve();
     try {
       for await (const item of this.#source.stream(from, signal)) {
-        const checkpoints = await this.#checkpointsOf(item);
+        const { checkpoints, reread } = await this.#checkpointsOf(item);
         await appending;
-        appending = this.#log.append([item.batch], { checkpoints, open: item.open });
+        appending = this.#log.append([item.batch], { checkpoints, open: item.open, signal });
         appending.catch(() => undefined);
+        if (reread.length === 0) continue;
+        // Only now: a chunk must not come before the section that empties its table.
+        await appending;
+        for (const table of reread) this.#enqueue(table);
       }
       await appending;
     } catch (error) {
@@ -131,7 +137,10 @@ export class Capture {
   }
 
   /** What the commit of this item changes beside the position: tables whose snapshot must begin again. */
-  async #checkpointsOf(item: StreamItem): Promise<Record<string, unknown>> {
+  async #checkpointsOf(
+    item: StreamItem,
+  ): Promise<{ checkpoints: Record<string, unknown>; reread: TableId[] }> {
+    const reread: TableId[] = [];
     const checkpoints: Record<string, unknown> = item.open
       ? {}
       : { [streamCheckpoint]: item.batch.position };
@@ -142,9 +151,9 @@ export class Capture {
       // A chunk read with the old columns may carry a newer watermark than the change: begin again.
       await this.#cancel(section.table);
       checkpoints[snapshotPrefix + section.table] = undefined;
-      this.#enqueue(section.table);
+      reread.push(section.table);
     }
-    return checkpoints;
+    return { checkpoints, reread };
   }
 
   #enqueue(table: TableId): void {
@@ -190,6 +199,7 @@ export class Capture {
       if (signal.aborted) return;
       await this.#log.append([batch], {
         checkpoints: { [snapshotPrefix + table]: { ...progress, highWatermark: batch.position } },
+        signal,
       });
       if (progress.done)
         this.#logger.info({ table, rows: progress.rows }, 'Snapshot of a table finished.');

@@ -172,7 +172,7 @@ function compareKeys(
   return engine.rows<ComparedRow>(
     `SELECT key, toUInt8(countIf(side = 1)) AS inSource, toUInt8(countIf(side = 2)) AS inOds,
        toString(max(version)) AS version, anyIf(cells, side = 1) AS left, anyIf(cells, side = 2) AS right,
-       arrayFilter((label, a, b) -> a <> b, ${labels}, left, right) AS columns
+       if(inSource = 1 AND inOds = 1, arrayFilter((label, a, b) -> a <> b, ${labels}, left, right), []) AS columns
      FROM (${side(raw, 1, '0')} UNION ALL ${side(`${ods} FINAL`, 2, '0')}
        UNION ALL SELECT ${keyText(schema)} AS key, 3 AS side, [] AS cells, max(_version) AS version FROM ${ods} WHERE ${wanted} GROUP BY key)
      GROUP BY key

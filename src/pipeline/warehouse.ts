@@ -1,5 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
-import { type Position, versionOf } from '../change/position.ts';
+import { type Position, renderPosition, versionOf } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { CdcError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
@@ -116,7 +116,7 @@ export class Warehouse {
   }
 
   async #refresh(signal: AbortSignal): Promise<void> {
-    const { layers, catalog, settle, loader, log, onPublish } = this.#options;
+    const { layers, catalog, settle, loader, log, logger, onPublish } = this.#options;
     const position = loadedPosition(log, loader);
     if (position === undefined) return;
     const startedAt = Date.now();
@@ -127,7 +127,20 @@ export class Warehouse {
     const from = this.cut?.position;
     if (from !== undefined) {
       const cut = { from: versionOf(from), to: versionOf(position), tables: this.#touched };
-      await layers.refresh(cut, signal);
+      const { models } = await layers.refresh(cut, signal);
+      const refreshed = models.filter(({ strategy }) => strategy !== 'none');
+      logger.debug(
+        {
+          component: 'warehouse',
+          from: renderPosition(from),
+          to: renderPosition(position),
+          tables: [...this.#touched],
+          models: refreshed.map(
+            ({ name, keysRecomputed, ms }) => `${name} ${keysRecomputed} keys ${ms} ms`,
+          ),
+        },
+        'Refreshed the layers.',
+      );
     }
     if (signal.aborted) return;
     const published: Cut = { position, publishedAtMs: Date.now() };
