@@ -113,7 +113,7 @@ export class Pipeline implements AsyncDisposable {
   async run(signal: AbortSignal, finished: (cut: Cut) => boolean = () => false): Promise<void> {
     await this.#fixStartPosition();
     this.#server = await this.stages.source.describe();
-    this.#settled.resume(this.stages.log, this.stages.loader);
+    this.#settled.resume(this.stages.log, this.stages.loader, this.#warehouse.publishedTables());
     const stop = new AbortController();
     const inner = AbortSignal.any([signal, stop.signal]);
     this.onPublish((cut) => {
@@ -142,7 +142,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Builds what has changed in the layer files, from ODS as it is; the pipeline must not be running. */
   async applyLayers(signal: AbortSignal): Promise<void> {
-    this.#settled.resume(this.stages.log, this.stages.loader);
+    this.#settled.resume(this.stages.log, this.stages.loader, this.#warehouse.publishedTables());
     await this.stages.layers.apply(signal);
   }
 

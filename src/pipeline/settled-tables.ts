@@ -19,7 +19,12 @@ export class SettledTables {
   /** Settled tables, with the first version of the snapshot that settled them. */
   #tables: ReadonlyMap<TableId, string> = new Map();
 
-  resume(log: ChangeLog, loader: Loader): void {
+  /**
+   * `published`: the snapshots that tables in published cuts came from. Those stay settled while the
+   * loader has still to catch up; taking them out would let a cut pass without the models that read them.
+   */
+  resume(log: ChangeLog, loader: Loader, published: ReadonlyMap<TableId, string>): void {
+    for (const [table, firstVersion] of published) this.#loadedSnapshots.set(table, firstVersion);
     const snapshots = [...log.checkpoints<TableSnapshot>(snapshotPrefix).values()];
     this.#atStart = { offset: log.end(), snapshots: snapshots.filter(({ done }) => done) };
     this.note(log, loader, undefined);

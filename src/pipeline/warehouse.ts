@@ -57,6 +57,12 @@ export class Warehouse {
     return this.#options.catalog.get<Cut>(cutKey);
   }
 
+  /** The tables that published cuts hold, each with the mark of the snapshot it came from. */
+  publishedTables(): ReadonlyMap<TableId, string> {
+    const marks = this.#options.catalog.entries<string>(settledPrefix);
+    return new Map([...marks].map(([key, mark]) => [key.slice(settledPrefix.length), mark]));
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { logger, onError } = this.#options;
     await supervise((inner) => this.#runOnce(inner), {
@@ -104,11 +110,11 @@ export class Warehouse {
 
   /** Tables whose snapshot is another than the one the models were last built from. */
   #newlySettled(settled: ReadonlyMap<TableId, string>): { added: TableId[]; reread: TableId[] } {
-    const known = this.#options.catalog.entries<string>(settledPrefix);
+    const known = this.publishedTables();
     const added: TableId[] = [];
     const reread: TableId[] = [];
     for (const [table, snapshot] of settled) {
-      const before = known.get(settledPrefix + table);
+      const before = known.get(table);
       if (before === undefined) added.push(table);
       else if (before !== snapshot) reread.push(table);
     }

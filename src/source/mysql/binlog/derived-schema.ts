@@ -1,10 +1,10 @@
 import type { Column, ColumnType, TableSchema } from '../../../change/table-schema.ts';
 import { CdcError } from '../../../errors.ts';
 import { schemaVersion } from '../type-map.ts';
-import { networkTypes } from './column-code.ts';
 import { binaryCollation, wireType } from './event-format.ts';
 import { isHidden } from './schema-match.ts';
 import type { TableMap, WireColumn } from './table-map.ts';
+import { networkTypes } from './text-code.ts';
 
 /**
  * The schema that a TABLE_MAP alone tells, for rows written between two DDL statements that the

@@ -1,7 +1,8 @@
 import type { TableSchema } from '../../../change/table-schema.ts';
 import { CdcError } from '../../../errors.ts';
 import type { ByteWriter } from '../../../lib/byte-writer.ts';
-import { Constants, emitColumn, emitSkip } from './column-code.ts';
+import { Constants } from './code-parts.ts';
+import { emitColumn, emitSkip } from './column-code.ts';
 import type { RowsEvent } from './rows-event.ts';
 import { matchColumns } from './schema-match.ts';
 import type { TableMap } from './table-map.ts';

@@ -1,7 +1,7 @@
 import type { Column, TableSchema } from '../../../change/table-schema.ts';
-import { networkTypes } from './column-code.ts';
 import { binaryCollation, wireType } from './event-format.ts';
 import type { TableMap, WireColumn } from './table-map.ts';
+import { networkTypes } from './text-code.ts';
 
 /**
  * For every column of the map the index of the schema's column it is, undefined for one that the

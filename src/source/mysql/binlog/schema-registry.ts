@@ -83,6 +83,7 @@ export class SchemaRegistry {
     }
     const before = this.#inForce.get(table);
     if (before === undefined && probed === undefined) return undefined;
+    if (probed !== undefined) assertPlainRows(map, probed.schema);
     const isFitting = probed !== undefined && matchColumns(map, probed.schema) !== undefined;
     const next: SchemaUpdate = isFitting
       ? this.#plan(probed, pending)
@@ -173,6 +174,19 @@ export class SchemaRegistry {
 }
 
 const resnapshot = 'resnapshot';
+
+/** The rows of a system-versioned table of MariaDB: a delete is an update of the hidden `row_end`. */
+function assertPlainRows(map: TableMap, { table, columns }: TableSchema): void {
+  const isVersioned =
+    map.columns.at(-2)?.name === 'row_start' &&
+    map.columns.at(-1)?.name === 'row_end' &&
+    !columns.some(({ name }) => name === 'row_end');
+  if (!isVersioned) return;
+  throw new CdcError('CDC_TYPE_UNSUPPORTED', `${table} is system-versioned`, {
+    details: { table },
+    remedy: `ALTER TABLE ${table} DROP SYSTEM VERSIONING, or exclude it: '!${table}'.`,
+  });
+}
 
 /**
  * Comparing the schemas before and after is not enough when a column may have got the name of another

@@ -1,17 +1,15 @@
 import type { BinlogEvent } from '@vlasky/zongji';
 import type { Position } from '../../../change/position.ts';
-import { CdcError } from '../../../errors.ts';
+import type { CdcError } from '../../../errors.ts';
 import type { BatchQueue } from './batch-queue.ts';
 import { BinlogCursor } from './binlog-cursor.ts';
 import { type EventHeader, eventType, headerBytes, readEventHeader } from './event-format.ts';
 import { readCommitTime } from './gtid-event.ts';
-import { RowDecoder } from './row-decoder.ts';
 import { isRowsEvent, readRowsEvent, readRowsTableId } from './rows-event.ts';
-import { matchColumns } from './schema-match.ts';
 import type { SchemaTracker } from './schema-tracker.ts';
 import { parseStatement, type Statement } from './statement.ts';
-import { parseTableId, parseTableMap, type TableMap } from './table-map.ts';
-import { type MappedTable, TableMapCache } from './table-map-cache.ts';
+import { TableDecoders } from './table-decoders.ts';
+import { unsupportedEvent } from './unsupported-event.ts';
 
 export interface TransactionReaderOptions {
   readonly from: Position;
@@ -35,7 +33,7 @@ export interface TransactionReaderOptions {
 export class TransactionReader {
   readonly #options: TransactionReaderOptions;
   readonly #cursor: BinlogCursor;
-  readonly #maps = new TableMapCache();
+  readonly #tables: TableDecoders;
   #isInTransaction = false;
   #isStandalone = true;
   /** Commit time of the transaction by the source's clock. */
@@ -45,6 +43,7 @@ export class TransactionReader {
   constructor(options: TransactionReaderOptions) {
     this.#options = options;
     this.#cursor = new BinlogCursor(options.from);
+    this.#tables = new TableDecoders(options);
   }
 
   /** Where the event being read stands, for messages. */
@@ -59,8 +58,10 @@ export class TransactionReader {
     this.#cursor.pass(header, buffer, at, end);
     if (!this.#hasPreciseTime) this.#committedAtMs = header.timestamp * 1000;
     const body = at + headerBytes;
-    if (header.type === eventType.tableMap) this.#readTableMap(buffer, body, end);
-    else if (isRowsEvent(header.type)) this.#readRows(header, buffer, at, end);
+    if (header.type === eventType.tableMap) {
+      const { open } = this.#options.queue;
+      this.#tables.readMap(buffer, body, end, this.#cursor.place(), open);
+    } else if (isRowsEvent(header.type)) this.#readRows(header, buffer, at, end);
     else this.#readOther(header, buffer, body, end);
   }
 
@@ -98,10 +99,9 @@ export class TransactionReader {
 
   #abandon(): void {
     if (this.#options.queue.hasOpenParts) {
-      throw new CdcError(
-        'CDC_BINLOG_EVENT_UNSUPPORTED',
-        `a large transaction before ${this.place} has no end in the binlog`,
-        { remedy: 'Run `cdc init --restart`.' },
+      throw this.#unsupported(
+        'the large transaction before has no end in the binlog',
+        'Run `cdc init --restart`.',
       );
     }
     this.#options.queue.open.clear();
@@ -190,56 +190,9 @@ export class TransactionReader {
     );
   }
 
-  #readTableMap(buffer: Buffer, body: number, end: number): void {
-    const id = readRowsTableId(buffer, body);
-    const known = this.#maps.find(id, buffer, body, end);
-    if (known !== undefined) {
-      this.#prepareDecoder(known);
-      return;
-    }
-    const bytes = Buffer.from(buffer.subarray(body, end));
-    const table = parseTableId(bytes);
-    const map = this.#options.schemas.isCaptured(table)
-      ? parseTableMap(bytes, this.#options.isMariaDb())
-      : undefined;
-    const mapped: MappedTable = { bytes, map, decoder: undefined };
-    this.#maps.set(id, mapped);
-    this.#prepareDecoder(mapped);
-  }
-
-  /** Makes sure that rows of this shape can be decoded, now or after the schema was found. */
-  #prepareDecoder(mapped: MappedTable): void {
-    const { map } = mapped;
-    if (map === undefined) return;
-    const { schemas } = this.#options;
-    const inForce = schemas.inForce(map.table);
-    if (inForce !== undefined && mapped.decoder?.schema === inForce) return;
-    this.#assertDescribed(map);
-    if (inForce !== undefined && matchColumns(map, inForce) !== undefined) {
-      mapped.decoder = new RowDecoder(map, inForce);
-      return;
-    }
-    const place = this.#cursor.place();
-    this.#options.hold(
-      schemas.adopt(map, place, this.#options.queue.open).then((schema) => {
-        if (schema === undefined) mapped.map = undefined;
-        else mapped.decoder = new RowDecoder(map, schema);
-      }),
-    );
-  }
-
-  #assertDescribed(map: TableMap): void {
-    if (map.columns.every((column) => column.name !== '')) return;
-    throw this.#unsupported(
-      `rows of ${map.table} come without column names`,
-      'SET GLOBAL binlog_row_metadata = FULL, then run `cdc init --restart`.',
-    );
-  }
-
   #readRows(header: EventHeader, buffer: Buffer, at: number, end: number): void {
     const body = at + headerBytes;
-    const mapped = this.#maps.get(readRowsTableId(buffer, body));
-    const decoder = mapped?.decoder;
+    const decoder = this.#tables.decoderOf(readRowsTableId(buffer, body));
     if (decoder === undefined) return;
     const event = readRowsEvent(buffer, at, body, end, header.type);
     const { schema } = decoder;
@@ -296,10 +249,10 @@ export class TransactionReader {
   }
 
   #refusePartialUpdate(id: number): void {
-    const map = this.#maps.get(id)?.map;
-    if (map === undefined) return;
+    const table = this.#tables.tableOf(id);
+    if (table === undefined) return;
     throw this.#unsupported(
-      `an update of ${map.table} holds only parts of a JSON value`,
+      `an update of ${table} holds only parts of a JSON value`,
       `SET GLOBAL binlog_row_value_options = '', then run \`cdc init --restart\`.`,
     );
   }
@@ -316,15 +269,7 @@ export class TransactionReader {
   }
 
   #unsupported(what: string, remedy: string): CdcError {
-    const { file, offset } = this.#cursor.place();
-    return new CdcError(
-      'CDC_BINLOG_EVENT_UNSUPPORTED',
-      `reading the binlog at ${this.place}: ${what}`,
-      {
-        details: { file, offset },
-        remedy,
-      },
-    );
+    return unsupportedEvent(this.#cursor.place(), what, remedy);
   }
 }
 
