@@ -98,6 +98,14 @@ const refusals: Refusal[] = [
     message: /an XA transaction was prepared that changes captured tables/,
   },
   {
+    name: 'a system-versioned table',
+    only: 'mariadb',
+    columns: 'v int) WITH SYSTEM VERSIONING -- ',
+    statements: 'INSERT INTO t VALUES (1, 2)',
+    code: 'CDC_TYPE_UNSUPPORTED',
+    message: /t is system-versioned/,
+  },
+  {
     name: 'a vector',
     only: 'mysql',
     columns: 'v vector(3)',

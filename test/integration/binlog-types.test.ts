@@ -230,4 +230,45 @@ describeEachServer('values in the stream', (flavour) => {
     }
     expect(rows.every(({ values }) => values['last'] === 'last')).toBe(true);
   });
+
+  test('130 columns, generated, invisible and hidden ones stand in their places', async () => {
+    await using database = await openTestDatabase(flavour);
+    const many = Array.from({ length: 130 }, (_, index) => `c${index} smallint NULL`);
+    const hidden = flavour === 'mariadb' ? ', h text, UNIQUE (h)' : ', h text';
+    await database.connection.query(
+      `CREATE TABLE t (id int PRIMARY KEY, ${many.join(', ')}, s int AS (c0 + 1) STORED,
+        v int AS (c1 + 1) VIRTUAL, i int INVISIBLE DEFAULT 7 ${hidden}, last int)`,
+    );
+    await using reading = await BinlogReading.open(database);
+    const schema = await reading.schema(`${database.name}.t`);
+    const from = await reading.here();
+    const names = ['id', ...many.map((_, index) => `c${index}`), 'h', 'last'];
+    const values = (id: number) =>
+      names.map((_, index) => (index % 3 === id && index > 0 ? 'NULL' : index + id));
+    for (const id of [0, 1, 2]) {
+      await database.connection.query(`INSERT INTO t (${names}) VALUES (${values(id)})`);
+    }
+    const rows = reading.rows(await reading.readToEnd(from, [schema]));
+    const all = schema.columns.map(({ name }) => `CAST(${name} AS CHAR) AS ${name}`);
+    const [answer] = await database.connection.query(`SELECT ${all} FROM t ORDER BY id`);
+    expect(rows.map((row) => row.values)).toEqual((answer as object[]).map((row) => ({ ...row })));
+    expect(rows).toHaveLength(3);
+  });
+
+  test.runIf(flavour === 'mysql')(
+    'a row larger than one packet of the protocol is whole',
+    async () => {
+      await using database = await openTestDatabase(flavour);
+      await database.connection.query('CREATE TABLE t (id int PRIMARY KEY, v longblob)');
+      await using reading = await BinlogReading.open(database);
+      const schema = await reading.schema(`${database.name}.t`);
+      const from = await reading.here();
+      await database.connection.query(
+        `INSERT INTO t VALUES (1, REPEAT(x'616263', 7000000)), (2, 'x')`,
+      );
+      const rows = reading.rows(await reading.readToEnd(from, [schema]));
+      expect(rows.map(({ values }) => values['v']?.length)).toEqual([42_000_000, 2]);
+      expect(rows[0]?.values['v']?.endsWith('616263')).toBe(true);
+    },
+  );
 });
