@@ -34,7 +34,7 @@ export interface CaptureOptions {
   readonly parallelTables: number;
   /** Which tables get a snapshot. */
   readonly only: (table: TableId) => boolean;
-  readonly onError: (error: CdcError, table?: TableId) => void;
+  readonly onError: (error: CdcError) => void;
 }
 
 /**
@@ -218,7 +218,6 @@ export class Capture {
       at: new Date().toISOString(),
     };
     await this.#log.append([], { checkpoints: { [stoppedPrefix + named]: stopped } });
-    this.#onError(error, named);
     this.#logger.error({ table: named, code: error.code, error: error.message }, 'Table stopped.');
     this.#excludeStopped();
     return true;

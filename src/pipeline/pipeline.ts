@@ -79,7 +79,7 @@ export class Pipeline implements AsyncDisposable {
     this.#settled = settled;
     this.stages = stages;
     this.probe = new FreshnessProbe(stages.source, options.probeEveryMs);
-    const onError = (error: CdcError, table?: TableId) => this.#noteError(error, table);
+    const onError = (error: CdcError) => this.#noteError(error);
     this.capture = new Capture({
       source: stages.source,
       log: stages.log,
@@ -204,9 +204,8 @@ export class Pipeline implements AsyncDisposable {
     for (const listener of this.#publishListeners) listener(cut);
   }
 
-  #noteError(error: CdcError, table?: TableId): void {
-    const at = new Date().toISOString();
-    this.#errors.push({ code: error.code, message: error.message, at, ...(table && { table }) });
+  #noteError({ code, message }: CdcError): void {
+    this.#errors.push({ code, message, at: new Date().toISOString() });
     if (this.#errors.length > 20) this.#errors.shift();
   }
 

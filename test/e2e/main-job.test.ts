@@ -37,8 +37,8 @@ describe.each(['mariadb', 'mysql'] as const)('the main job on %s', (flavour) => 
         `SELECT id, channel FROM ${database.name}.orders WHERE id IN (7, 8, 9000) ORDER BY id`,
       ),
     ).toEqual([
-      { id: '8', channel: 'app' },
-      { id: '9000', channel: null },
+      { id: 8, channel: 'app' },
+      { id: 9000, channel: null },
     ]);
     const report = JSON.parse(await project.succeed('verify', '--json'));
     expect(report.ok).toBe(true);

@@ -138,6 +138,14 @@ describe('a result', () => {
     expect(decode(Buffer.concat(chunks)).toString().split('\n')).toHaveLength(1001);
   });
 
+  test('has one header however many blocks it has', async () => {
+    const sql = 'SELECT number FROM numbers(300000)';
+    const csv = await (await post(`${sql} FORMAT CSVWithNames`)).text();
+    expect(csv.split('\n').filter((line) => line.includes('number'))).toHaveLength(1);
+    const json = (await (await post(`${sql} FORMAT JSON`)).json()) as { rows: number };
+    expect(json.rows).toBe(300_000);
+  });
+
   test('larger than memory should hold arrives while it is made', async () => {
     const response = await post('SELECT number FROM system.numbers');
     if (response.body === null) throw new Error('no body');

@@ -44,6 +44,6 @@ FROM dwd.order_wide
 WHERE status = 'paid'
 GROUP BY region, day
 `,
-  'ads/region_report': `SELECT region, sum(amount) AS amount, max(orders) AS best_day FROM dws.sales_by_region_day GROUP BY region HAVING amount > 0
+  'ads/region_report': `SELECT region, sum(amount) AS amount, max(orders) AS best_day FROM dws.sales_by_region_day GROUP BY region HAVING sum(amount) > 0
 `,
 };

@@ -73,7 +73,8 @@ export class StatementRunner {
     await this.#withConnection(request, async (connection) => {
       if (statement.kind === 'insert') return output.sendWritten(await connection.insert(sql));
       const format = statement.format ?? request.parameters.format ?? 'TabSeparated';
-      if (statement.kind === 'select' && statement.streams && !request.parameters.waitsForEnd) {
+      const streams = statement.kind === 'select' && statement.streams && isStreamable(format);
+      if (streams && !request.parameters.waitsForEnd) {
         return output.sendRows(format, connection.stream(sql, format));
       }
       const result = await this.#runWhole(connection, request, format);
@@ -173,6 +174,27 @@ export class StatementRunner {
       });
     this.#kills.add(kill);
   }
+}
+
+/**
+ * chdb formats each block of a streamed result by itself, so a format with a header or a footer would
+ * repeat it with every block; only these have neither. The others are made whole.
+ */
+const streamableFormats = new Set([
+  'tabseparated',
+  'tsv',
+  'tabseparatedraw',
+  'tsvraw',
+  'csv',
+  'jsoneachrow',
+  'ndjson',
+  'jsonlines',
+  'jsoncompacteachrow',
+  'rowbinary',
+]);
+
+function isStreamable(format: string): boolean {
+  return streamableFormats.has(format.toLowerCase());
 }
 
 /** What a connection must be told before it runs the statement. */
