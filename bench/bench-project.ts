@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createConnection, type Connection } from 'mysql2/promise';
+import { type Connection, createConnection } from 'mysql2/promise';
 import type { ServerAddress } from '../src/demo/server/server-address.ts';
 
 /** A project of its own over one database, removed at the end. */
@@ -11,7 +11,10 @@ export interface BenchProject extends AsyncDisposable {
   readonly connection: Connection;
 }
 
-export async function openBenchProject(address: ServerAddress, database: string): Promise<BenchProject> {
+export async function openBenchProject(
+  address: ServerAddress,
+  database: string,
+): Promise<BenchProject> {
   const folder = await mkdtemp(join(tmpdir(), 'cdc-bench-'));
   const { host, port, user } = address;
   const password = address.password.reveal();
@@ -36,8 +39,11 @@ source: { type: mysql, host: ${host}, port: ${port}, user: ${user}, password: '$
 }
 
 /** Rows and sums of the source and of the warehouse must be the same; returns how it was checked. */
-export async function checkContents(project: BenchProject, run: (sql: string) => Promise<string>): Promise<string> {
-  const sums = 'count(*), sum(id), sum(amount), sum(quantity)';
+export async function checkContents(
+  project: BenchProject,
+  run: (sql: string) => Promise<string>,
+): Promise<string> {
+  const sums = 'count(*) AS rows_, sum(id) AS a, sum(amount) AS b, sum(quantity) AS c';
   const [rows] = await project.connection.query({
     sql: `SELECT ${sums} FROM ${project.database}.orders`,
     rowsAsArray: true,

@@ -2,8 +2,8 @@
 // and writes docs/benchmarks.md. Everything shares the machine: server, tool and engine.
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { findMariadb, installMariadb } from '../src/demo/server/mariadb-program.ts';
 import { LocalServer } from '../src/demo/server/local-server.ts';
+import { findMariadb, installMariadb } from '../src/demo/server/mariadb-program.ts';
 import { measureCatchUp } from './catch-up.ts';
 import { measureFreshness } from './freshness.ts';
 import { measureLimits } from './limits.ts';

@@ -17,7 +17,7 @@ export async function measureCatchUp(address: ServerAddress): Promise<Measuremen
   const command = await measureCommand(project.folder, ['run', '--until-current']);
   const checked = await checkContents(
     project,
-    async (sql) => (await measureCommand(project.folder, ['query', '--csv', '--no-header', sql])).stdout,
+    async (sql) => (await measureCommand(project.folder, ['query', `${sql} FORMAT CSV`])).stdout,
   );
   return [
     {
@@ -27,7 +27,7 @@ export async function measureCatchUp(address: ServerAddress): Promise<Measuremen
       limit: `without the ${idleSeconds.toFixed(1)} s that the command takes with nothing to do: ${rate(rows, command.seconds - idleSeconds)}`,
       checked,
     },
-    memoryOf('cdc run', command.peakMegabytes),
+    memoryOf('cdc run', command),
   ];
 }
 

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { createConnection } from 'mysql2/promise';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createConnection } from 'mysql2/promise';
 import { loadProject } from '../src/config/load-project.ts';
 import { dropSchool, fillSchool } from '../src/demo/school/fill-school.ts';
 import { SchoolGenerator } from '../src/demo/school/school-generator.ts';
@@ -28,9 +28,17 @@ export async function measureFreshness(address: ServerAddress): Promise<Measurem
   try {
     await fillSchool(connection, { seed: 1, today: new Date() });
     const project = join(folder, 'school');
-    await createProject({ template: 'online-school', folder: project, values: { host, port: String(port), user } });
+    await createProject({
+      template: 'online-school',
+      folder: project,
+      values: { host, port: String(port), user },
+    });
     await writeFile(join(project, '.env'), `CDC_SOURCE_PASSWORD=${password}\n`, { mode: 0o600 });
-    const config = await loadProject({ file: join(project, 'cdc.yaml'), currentFolder: project, environment: process.env });
+    const config = await loadProject({
+      file: join(project, 'cdc.yaml'),
+      currentFolder: project,
+      environment: process.env,
+    });
     const never = new AbortController().signal;
     await initProject(config, { logger, signal: never });
     const measured = await underLoad(config, connection, logger);

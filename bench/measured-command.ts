@@ -7,12 +7,17 @@ const cdc = fileURLToPath(new URL('../bin/cdc.js', import.meta.url));
 export interface MeasuredCommand {
   readonly seconds: number;
   readonly stdout: string;
-  /** Highest resident set of the process itself (its engine is another process). */
+  /** Highest memory of the process itself (its engine is another process). */
   readonly peakMegabytes: number;
+  /** The same with the pages of the log file that the kernel maps for it and takes back at need. */
+  readonly peakResidentMegabytes: number;
 }
 
 /** Runs the built command to its end, watching the memory of its process. */
-export async function measureCommand(folder: string, args: readonly string[]): Promise<MeasuredCommand> {
+export async function measureCommand(
+  folder: string,
+  args: readonly string[],
+): Promise<MeasuredCommand> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, [cdc, ...args], {
     cwd: folder,
@@ -23,16 +28,26 @@ export async function measureCommand(folder: string, args: readonly string[]): P
     stdout += text;
   });
   let peakMegabytes = 0;
+  let peakResidentMegabytes = 0;
   const timer = setInterval(async () => {
-    peakMegabytes = Math.max(peakMegabytes, await peakOf(child.pid));
-  }, 100);
+    const memory = await memoryOf(child.pid);
+    peakMegabytes = Math.max(peakMegabytes, memory.anonymous);
+    peakResidentMegabytes = Math.max(peakResidentMegabytes, memory.resident);
+  }, 50);
   const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
   clearInterval(timer);
   if (exitCode !== 0) throw new Error(`cdc ${args.join(' ')} ended with ${exitCode}\n${stdout}`);
-  return { seconds: (performance.now() - startedAt) / 1000, stdout, peakMegabytes };
+  return {
+    seconds: (performance.now() - startedAt) / 1000,
+    stdout,
+    peakMegabytes,
+    peakResidentMegabytes,
+  };
 }
 
-async function peakOf(pid: number | undefined): Promise<number> {
+async function memoryOf(pid: number | undefined): Promise<{ anonymous: number; resident: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
+  const megabytes = (name: string) =>
+    Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
+  return { anonymous: megabytes('RssAnon'), resident: megabytes('VmHWM') };
 }

@@ -3,6 +3,7 @@ import type { Connection } from 'mysql2/promise';
 /** 15 columns, about 150 bytes a row: the shape of reference measurements of other tools. */
 export async function createOrders(connection: Connection, database: string): Promise<void> {
   await connection.query(`CREATE DATABASE ${database}`);
+  await connection.query(`USE ${database}`);
   await connection.query(`CREATE TABLE ${database}.orders (
     id BIGINT UNSIGNED PRIMARY KEY AUTO_INCREMENT, user_id BIGINT NOT NULL, course_id INT NOT NULL,
     amount DECIMAL(12,2) NOT NULL, discount DECIMAL(8,2) NULL, status ENUM('new','paid','refunded') NOT NULL,
