@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { CdcError, exitCodeOf } from '../../errors.ts';
 import type { CommandContext } from '../context.ts';
-import { renderPlan } from '../presenter/plan.ts';
+import { renderApplied, renderPlan } from '../presenter/plan.ts';
 import { exitCodeOfProblems } from './check.ts';
 import { example, type JsonOption, jsonFlag } from './command-options.ts';
 
@@ -49,6 +49,5 @@ async function apply(context: CommandContext, json: boolean | undefined): Promis
   const config = await context.loadProject();
   const { applyLayers } = await import('../../pipeline/plan.ts');
   const report = await applyLayers(config, context.logger('info'), context.signal);
-  await context.present(report, json, renderPlan);
-  if (json !== true) await context.print(`${context.style.green('applied')}\n`);
+  await context.present(report, json, renderApplied);
 }

@@ -6,20 +6,28 @@ import { renderRunProgress } from './run.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
 
-/** The ADS tables as they are now, and below them how the capture keeps up. */
+/** How the capture keeps up, and below it the ADS tables as they are now: a low terminal cuts off these. */
 export function renderDemoView(view: DemoView, style: Style): string {
   const tables = view.tables.map(({ name, columns, rows }) => {
     const cells = rows.map((row) => row.map(renderCell));
-    const titles = columns.map((title) => ({ title }));
+    const titles = columns.map((title, index) => ({
+      title,
+      align: cells.every((row) => numeric.test(row[index] ?? ''))
+        ? ('right' as const)
+        : ('left' as const),
+    }));
     return `${style.bold(name)}\n${renderTable(titles, cells, style)}`;
   });
   const { transactions, rows } = view.generator;
   const written = `${formatCounted(transactions, 'transaction')}, ${formatCounted(rows, 'row')}`;
   return [
-    ...tables,
     renderRunProgress(view.status),
-    `the school has written ${written}; Ctrl-C ends it and makes the proof`,
-  ].join('\n');
+    `written: ${written}. Ctrl-C ends it with the proof`,
+    '',
+    ...tables,
+  ]
+    .join('\n')
+    .trimEnd();
 }
 
 /** How to look into the warehouse from elsewhere while the demo runs. `program` is how to call cdc. */
@@ -28,7 +36,8 @@ export function renderReady(event: Extract<DemoEvent, { kind: 'ready' }>, progra
   return `
 The warehouse is open:
   ${program} query -c ${folder} "SELECT * FROM ads.channel_report"
-  any ClickHouse client: ${url}, user ${user}, password in ${folder}/.cdc/engine.json
+  any ClickHouse client: ${url}, user ${user},
+  password in ${folder}/.cdc/engine.json
 `;
 }
 
@@ -48,9 +57,11 @@ stream     ${formatCounted(stream.transactions, 'transaction')}, ${formatCount(s
 freshness  ${fresh}
 proof      source = ODS: ${tables}
            every layer = its query recomputed in full: ${layers}
-${report.ok ? style.green('right') : style.red('not right')}
+${report.ok ? style.green('proved right') : style.red('NOT proved right')}
 `;
 }
+
+const numeric = /^-?[\d.]+$|^NULL$/;
 
 function renderCell(value: unknown): string {
   return value === null

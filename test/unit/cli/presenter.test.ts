@@ -13,7 +13,7 @@ import {
   formatMs,
 } from '../../../src/cli/presenter/format.ts';
 import { renderInit, renderInitProgress } from '../../../src/cli/presenter/init.ts';
-import { renderPlan } from '../../../src/cli/presenter/plan.ts';
+import { renderApplied, renderPlan } from '../../../src/cli/presenter/plan.ts';
 import { renderRunProgress } from '../../../src/cli/presenter/run.ts';
 import { renderStatus } from '../../../src/cli/presenter/status.ts';
 import { plainStyle } from '../../../src/cli/presenter/style.ts';
@@ -274,6 +274,12 @@ error layers/ads/x.sql:1:8 unknown column y
   expect(renderPlan({ models: [unchanged], problems: [] }, plainStyle)).toMatch(
     /nothing to apply\n$/,
   );
+  expect(renderApplied({ models: [model], problems: [] }, plainStyle)).toMatch(
+    /\n1 model applied\n$/,
+  );
+  expect(renderApplied({ models: [unchanged], problems: [] }, plainStyle)).toMatch(
+    /\nnothing to apply\n$/,
+  );
 });
 
 test('the demo shows its tables and how to open them, and ends with the proof', () => {
@@ -291,8 +297,9 @@ test('the demo shows its tables and how to open them, and ends with the proof', 
     { status, generator: { transactions: 10, rows: 1 }, tables },
     plainStyle,
   );
-  expect(view).toContain('ads.report\ncity  revenue\n────  ───────\n上海  12.5\nNULL  3\n');
-  expect(view).toContain('the school has written 10 transactions, 1 row;');
+  expect(view).toContain('ads.report\ncity  revenue\n────  ───────\n上海     12.5\nNULL        3');
+  // First what must not be cut off on a low terminal.
+  expect(view).toMatch(/^running {2}lag .*\nwritten: 10 transactions, 1 row\. /);
   const ready = {
     kind: 'ready' as const,
     folder: '/tmp/d',
@@ -314,8 +321,8 @@ test('the demo shows its tables and how to open them, and ends with the proof', 
   const text = renderDemo(report, plainStyle);
   expect(text).toContain('source = ODS: 13 tables, 0 differences\n');
   expect(text).toContain('every layer = its query recomputed in full: 11 models, 0 differences\n');
-  expect(text).toMatch(/\nright\n$/);
-  expect(renderDemo({ ...report, ok: false }, plainStyle)).toMatch(/\nnot right\n$/);
+  expect(text).toMatch(/\nproved right\n$/);
+  expect(renderDemo({ ...report, ok: false }, plainStyle)).toMatch(/\nNOT proved right\n$/);
 });
 
 test('a check that finds warnings only is ready', () => {
