@@ -46,6 +46,11 @@ export class FreshnessProbe {
     if (this.#samples.length > 10_000) this.#samples.splice(0, this.#samples.length - 10_000);
   }
 
+  /** Since when there has been something in the source that no cut shows; undefined when there is nothing. */
+  behindSinceMs(): number | undefined {
+    return this.#waiting[0]?.askedAtMs;
+  }
+
   /** Milliseconds over the samples so far; undefined before the first. Waiting probes count with their age. */
   percentiles(): { p50Ms: number; p99Ms: number; samples: number } | undefined {
     const now = performance.now();

@@ -1,4 +1,4 @@
-import { type Position, renderPosition, versionOf } from '../change/position.ts';
+import { type Position, renderPosition } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { CdcError } from '../errors.ts';
@@ -42,7 +42,9 @@ export class Pipeline implements AsyncDisposable {
   readonly #rates = new RateMeter();
   #server: { server: string; version: string } | undefined;
   #totals = { rows: 0, transactions: 0 };
-  #lastStep: LoadStep | undefined;
+  #lastStep:
+    | { readonly committedAtMs: number | undefined; readonly loadedAtMs: number }
+    | undefined;
   #publishListeners: ((cut: Cut) => void)[] = [];
 
   /** Takes the project's run lock and opens its stages. Throws CDC_PROJECT_LOCKED. */
@@ -151,6 +153,7 @@ export class Pipeline implements AsyncDisposable {
     const stats = log.stats();
     const cut = this.cut;
     const end = this.probe.end;
+    const freshness = this.probe.percentiles();
     const streamed = log.checkpoint<Position>(streamCheckpoint);
     return {
       running: { pid: process.pid, since: this.#lock.since },
@@ -161,10 +164,9 @@ export class Pipeline implements AsyncDisposable {
             endPosition: end ? renderPosition(end.position) : null,
           }
         : null,
-      lag: end
-        ? { bytes: Math.max(0, end.bytes), seconds: this.#lagSeconds(end.position, cut) }
-        : null,
-      freshness: this.probe.percentiles() ?? null,
+      lag: end ? { bytes: Math.max(0, end.bytes), seconds: this.#lagSeconds() } : null,
+      freshness:
+        freshness === undefined ? null : { p50Ms: freshness.p50Ms, p99Ms: freshness.p99Ms },
       rows: { perSecond: this.#rates.perSecond(), total: this.#totals.rows },
       transactions: this.#totals.transactions,
       log: { entries: stats.entries, bytes: stats.bytes, behind: stats.end - loader.offset() },
@@ -191,7 +193,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   #noteStep(step: LoadStep): void {
-    this.#lastStep = step;
+    this.#lastStep = { committedAtMs: step.committedAtMs, loadedAtMs: performance.now() };
     this.#totals = {
       rows: this.#totals.rows + step.rows,
       transactions: this.#totals.transactions + step.transactions,
@@ -209,10 +211,19 @@ export class Pipeline implements AsyncDisposable {
     if (this.#errors.length > 20) this.#errors.shift();
   }
 
-  #lagSeconds(end: Position, cut: Cut | undefined): number {
-    if (cut !== undefined && versionOf(cut.position) >= versionOf(end)) return 0;
-    const committedAtMs = this.#lastStep?.committedAtMs;
-    return committedAtMs === undefined ? 0 : Math.max(0, (Date.now() - committedAtMs) / 1000);
+  /**
+   * Age of the oldest change that no cut shows. We know since when we have been behind; where the
+   * backlog is older than that, the commit time of what was loaded since tells.
+   */
+  #lagSeconds(): number {
+    const behindSinceMs = this.probe.behindSinceMs();
+    if (behindSinceMs === undefined) return 0;
+    const behindMs = performance.now() - behindSinceMs;
+    const step = this.#lastStep;
+    const isOfBacklog = step !== undefined && step.loadedAtMs >= behindSinceMs;
+    const committedAtMs = isOfBacklog ? step.committedAtMs : undefined;
+    const ageMs = committedAtMs === undefined ? 0 : Date.now() - committedAtMs;
+    return Math.round(Math.max(behindMs, ageMs)) / 1000;
   }
 
   #snapshots(): StatusReport['snapshot'] {

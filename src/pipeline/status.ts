@@ -16,7 +16,7 @@ export interface StatusReport {
     readonly position: string | null;
     readonly endPosition: string | null;
   } | null;
-  /** From the end of the binlog to the last published cut. Seconds by the source's commit times. */
+  /** From the end of the binlog to the last published cut. Seconds: age of the oldest change no cut shows. */
   readonly lag: { readonly bytes: number; readonly seconds: number } | null;
   /** Commit in the source -> visible in every layer, over the last probes. */
   readonly freshness: { readonly p50Ms: number; readonly p99Ms: number } | null;
