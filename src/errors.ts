@@ -51,7 +51,9 @@ export const errorRegistry = {
   CDC_SOURCE_ACCESS_DENIED: {
     kind: 'operator',
     meaning: 'The source server refused the user, the password or a privilege.',
-    remedy: 'Correct source.user and its password, or run the GRANT statement named.',
+    remedy:
+      'Correct source.user and its password. An administrator makes a user with CREATE USER and ' +
+      'GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user.',
   },
   CDC_SOURCE_CONNECTION_LOST: {
     kind: 'transient',

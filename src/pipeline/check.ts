@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
+import { enginePaths } from '../engine/engine-file.ts';
 import { CdcError, type Problem } from '../errors.ts';
 import { readModels } from '../layers/model-file.ts';
+import { findProcessLock } from '../lib/process-lock.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlSource } from '../source/mysql/mysql-source.ts';
 
@@ -46,9 +48,12 @@ async function checkSource(config: ProjectConfig, logger: Logger, problems: Prob
 }
 
 async function checkWarehouse(config: ProjectConfig, logger: Logger): Promise<{ version: string }> {
-  // The embedded engine is tried on an empty folder, so that a check leaves no trace in the project.
-  const trial =
-    config.warehouse.type === 'embedded' ? await mkdtemp(join(tmpdir(), 'cdc-check-')) : undefined;
+  // An embedded engine that runs is asked. Otherwise one is tried on an empty folder, so that a
+  // check leaves no trace in the project.
+  const isTrial =
+    config.warehouse.type === 'embedded' &&
+    findProcessLock(enginePaths(config.stateFolder).lock) === undefined;
+  const trial = isTrial ? await mkdtemp(join(tmpdir(), 'cdc-check-')) : undefined;
   try {
     await using engine = await openEngine(config.warehouse, {
       stateFolder: trial ?? config.stateFolder,

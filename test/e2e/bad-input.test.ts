@@ -171,6 +171,35 @@ describe('bad input', () => {
     }
   }, 60_000);
 
+  test('the port of the project in use by its own run is no problem for a check', async () => {
+    await using database = await openTestDatabase();
+    await using folder = await openTempFolder();
+    await createShop(database, 10);
+    const reserved = createServer().listen(0, '127.0.0.1');
+    await waitUntil('a port is found', () => reserved.listening);
+    const { port } = reserved.address() as AddressInfo;
+    reserved.close();
+    const project = await CdcProject.create(folder.path, database, {
+      source: `warehouse: { type: embedded, port: ${port} }`,
+    });
+    await project.succeed('init');
+    const running = project.start('run');
+    const ended = finished(running);
+    try {
+      await waitUntil(
+        'it runs',
+        async () => JSON.parse(await project.succeed('status', '--json')).running !== null,
+        30_000,
+      );
+      // Joins the engine of the run, which holds the port from here on.
+      await project.query('SELECT 1');
+      await project.succeed('check');
+    } finally {
+      running.kill('SIGTERM');
+      await ended;
+    }
+  }, 60_000);
+
   test('a second run on the same folder is refused and names the first', async () => {
     await using database = await openTestDatabase();
     await using folder = await openTempFolder();
