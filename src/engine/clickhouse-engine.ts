@@ -97,11 +97,15 @@ export class ClickhouseEngine implements AsyncDisposable {
     return new ClickhouseEngine(connect, openSession(await connect()));
   }
 
-  /** Runs a statement without a result. */
-  async command(sql: string, options: EngineStatementOptions = {}): Promise<void> {
-    await this.#run(options.signal, (client) =>
+  /** Runs a statement without a result; says how many rows an INSERT has written. */
+  async command(
+    sql: string,
+    options: EngineStatementOptions = {},
+  ): Promise<{ readonly writtenRows: number }> {
+    const { summary } = await this.#run(options.signal, (client) =>
       client.command({ query: sql, ...requestOf(options, wholeAnswer) }),
     );
+    return { writtenRows: Number(summary?.written_rows ?? 0) };
   }
 
   /** Rows of a SELECT as objects, all in memory; 64-bit integers and decimals are strings. */

@@ -1,4 +1,5 @@
 import { CdcError, type Problem } from '../errors.ts';
+import { clearMarker, closeAttempt, createMarker, setMarker } from './attempt-marker.ts';
 import { CutChanges } from './cut-changes.ts';
 import { nodeTables } from './layer-names.ts';
 import { LayerState, type ModelRecord, modelOf, recordOf } from './layer-state.ts';
@@ -14,7 +15,7 @@ import type { Scope } from './maintained-node.ts';
 import { buildModel, createDeltas } from './model-build.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import { type ModelFile, readModels } from './model-file.ts';
-import { ModelRefresher, type ModelRun } from './model-refresher.ts';
+import { ModelRefresher, type ModelRun, withGrowth } from './model-refresher.ts';
 import { compileModels, type ModelSet } from './model-set.ts';
 import { type LayerDifference, verifyModel } from './model-verification.ts';
 import type { Attempt } from './node-refresh.ts';
@@ -78,6 +79,7 @@ export class MaintainedLayers implements Layers {
     const begun = await this.#state.beginAttempt(cut.from);
     const attempt = omit === 'kept-deltas' ? { ...begun, firstBuild: begun.build } : begun;
     await this.#tidy(models, attempt, signal);
+    await setMarker(engine, attempt, signal);
     const changes = new CutChanges(cut, attempt, omit);
     const isSmall = this.#isSmall;
     const given = { engine, options, attempt, changes, isSmall, signal, omit };
@@ -86,12 +88,14 @@ export class MaintainedLayers implements Layers {
       const record = this.#record(compiled.model.name);
       return refresher.run(compiled, record, (name) => this.#records?.get(name)?.error);
     });
-    for (const { record } of runs.values()) this.#keep(record);
+    const grownNodes = [...runs.values()].flatMap((run) => run.grownNodes);
+    const growth = await closeAttempt(engine, attempt, grownNodes, signal);
+    for (const run of runs.values()) this.#keep(withGrowth(run, growth));
     const touched = [...runs.values()].filter(({ report }) => report.strategy !== 'none');
     await this.#state.endAttempt(
       cut.from,
       attempt,
-      touched.map(({ record }) => record),
+      touched.map(({ record: { name } }) => this.#record(name)),
     );
     this.#logFailures(touched);
     return { models: [...runs.values()].map(({ report }) => report) };
@@ -245,6 +249,7 @@ export class MaintainedLayers implements Layers {
     this.#refreshesSinceTidy += 1;
     if (this.#refreshesSinceTidy < tidyEvery) return;
     const { engine, options } = this.#setup;
+    for (const sql of [createMarker, clearMarker]) await engine.command(sql, { signal });
     this.#isSmall = await findSmallTables(engine, options.smallTableRows, signal);
     // A repeated attempt still needs the deltas of those before it.
     if (build !== firstBuild) return;

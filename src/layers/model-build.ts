@@ -67,7 +67,7 @@ export interface BuiltRows {
 /** Computes a model without keys anew; its readers are computed anew after it. */
 export async function rebuildPlain(
   compiled: CompiledModel,
-  run: (sql: string) => Promise<void>,
+  run: (sql: string) => Promise<unknown>,
   options: Pick<BuildOptions, 'engine' | 'signal'>,
 ): Promise<void> {
   const { model, relation } = compiled;
@@ -116,7 +116,7 @@ async function assertKeyIsUnique(
 /** The exchange is one step for readers; the first time there is nothing to exchange with. */
 async function putInPlace(
   tables: ReturnType<typeof nodeTables>,
-  run: (sql: string) => Promise<void>,
+  run: (sql: string) => Promise<unknown>,
 ): Promise<void> {
   await run(`CREATE TABLE IF NOT EXISTS ${tables.rows} AS ${tables.shadow}`);
   await run(`EXCHANGE TABLES ${tables.rows} AND ${tables.shadow}`);

@@ -13,6 +13,21 @@ import type { SqlEngine } from './sql-engine.ts';
 export interface ModelRun {
   readonly report: ModelRefresh;
   readonly record: ModelRecord;
+  /** Nodes whose rows have changed by their deltas and are not counted in the record yet. */
+  readonly grownNodes: readonly string[];
+}
+
+/** The record once it is known by how much each node has grown. */
+export function withGrowth(
+  { record, grownNodes }: ModelRun,
+  growth: ReadonlyMap<string, number>,
+): ModelRecord {
+  if (grownNodes.length === 0) return record;
+  const counted = grownNodes.map((node) => {
+    return [node, (record.nodeRows[node] ?? 0) + (growth.get(node) ?? 0)] as const;
+  });
+  const nodeRows = { ...record.nodeRows, ...Object.fromEntries(counted) };
+  return { ...record, nodeRows, rows: nodeRows[record.name] ?? record.rows };
 }
 
 export interface ModelRefresherOptions {
@@ -62,7 +77,8 @@ export class ModelRefresher {
   async #refreshNodes(compiled: CompiledModel, record: ModelRecord): Promise<Work> {
     const { engine, attempt, changes, isSmall, signal, options, omit } = this.#options;
     const nodeRows = { ...record.nodeRows };
-    let work: Work = { ...noWork, nodeRows };
+    const grownNodes: string[] = [];
+    let work: Work = { ...noWork, nodeRows, grownNodes, rows: record.rows };
     for (const node of compiled.nodes) {
       const { name } = node.relation;
       const rows = nodeRows[name] ?? 0;
@@ -70,17 +86,17 @@ export class ModelRefresher {
       const base = { engine, attempt, changes, mostKeys, isSmall, signal };
       const outcome = await refreshNode(node, omit ? { ...base, omit } : base);
       if (outcome.hasChanged) changes.markChanged(name);
-      // An attempt that broke off may have written rows that nobody has counted.
-      const isRepeat = attempt.build !== attempt.firstBuild;
-      nodeRows[name] = isRepeat
-        ? await countRows(node.relation, this.#options)
-        : rows + outcome.growth;
       const { strategy, rowsWritten } = outcome;
+      // An attempt that broke off may have written rows that nobody has counted.
+      const isUncounted = attempt.build !== attempt.firstBuild || strategy === 'rebuild';
+      if (isUncounted) nodeRows[name] = await countRows(node.relation, this.#options);
+      else if (rowsWritten > 0) grownNodes.push(name);
       const isRebuilt = strategy === 'rebuild' || work.strategy === 'rebuild';
       const rebuilds = work.rebuilds + (strategy === 'rebuild' ? 1 : 0);
       const keys = work.keys + outcome.keys;
       const way = isRebuilt ? 'rebuild' : keys > 0 ? 'keys' : 'none';
-      work = { strategy: way, keys, rowsWritten, rebuilds, nodeRows, rows: nodeRows[name] };
+      const rowCount = nodeRows[name] ?? 0;
+      work = { strategy: way, keys, rowsWritten, rebuilds, nodeRows, grownNodes, rows: rowCount };
     }
     return work;
   }
@@ -97,7 +113,8 @@ export class ModelRefresher {
     );
     const rows = await countRows(compiled.relation, this.#options);
     changes.markChanged(compiled.model.name);
-    return { strategy: 'rebuild', keys: 0, rowsWritten: rows, rebuilds: 1, nodeRows: {}, rows };
+    const rebuilt = { strategy: 'rebuild', keys: 0, rowsWritten: rows, rebuilds: 1, rows } as const;
+    return { ...rebuilt, nodeRows: {}, grownNodes: [] };
   }
 
   #success(record: ModelRecord, work: Work, ms: number): ModelRun {
@@ -113,6 +130,7 @@ export class ModelRefresher {
         rebuilds: record.rebuilds + rebuilds,
         lastMs: ms,
       },
+      grownNodes: work.grownNodes,
     };
   }
 
@@ -123,7 +141,8 @@ export class ModelRefresher {
 
   #idle(record: ModelRecord, strategy: 'none' | 'failed' = 'none'): ModelRun {
     const { name, layer } = record;
-    return { report: { name, layer, strategy, keysRecomputed: 0, rowsWritten: 0, ms: 0 }, record };
+    const report = { name, layer, strategy, keysRecomputed: 0, rowsWritten: 0, ms: 0 };
+    return { report, record, grownNodes: [] };
   }
 }
 
@@ -134,7 +153,8 @@ interface Work {
   readonly rowsWritten: number;
   readonly rebuilds: number;
   readonly nodeRows: Readonly<Record<string, number>>;
+  readonly grownNodes: readonly string[];
   readonly rows: number;
 }
 
-const noWork = { strategy: 'none', keys: 0, rowsWritten: 0, rebuilds: 0, rows: 0 } as const;
+const noWork = { strategy: 'none', keys: 0, rowsWritten: 0, rebuilds: 0 } as const;

@@ -9,7 +9,7 @@ import {
   type Scope,
 } from './maintained-node.ts';
 import { applyDelta, createRows, fillDelta, fillRows } from './node-storage.ts';
-import { buildColumn, signColumn } from './relation.ts';
+import { buildColumn } from './relation.ts';
 import type { SqlEngine, StatementOptions } from './sql-engine.ts';
 import { quoteNames } from './sql-text.ts';
 
@@ -40,9 +40,8 @@ export interface Attempt {
 
 export interface NodeOutcome {
   readonly keys: number;
+  /** Old rows taken out and new ones put in. */
   readonly rowsWritten: number;
-  /** Rows more (or less) than before. */
-  readonly growth: number;
   readonly strategy: 'none' | 'keys' | 'rebuild';
   /** Its readers have something to do. */
   readonly hasChanged: boolean;
@@ -77,21 +76,23 @@ export async function refreshNode(
   const isRepeated = attempt.build !== attempt.firstBuild;
   const run = async (sql: string, settings: StatementSettings = {}) => {
     signal.throwIfAborted();
-    await engine.command(sql, { signal, settings });
+    return (await engine.command(sql, { signal, settings })).writtenRows;
   };
   let keys = 0;
+  let changed = 0;
   let strategy: NodeOutcome['strategy'] = 'none';
   if (affected !== undefined) {
     const keyNames = node.refreshKey.map((_, index) => `k${index + 1}`).join(', ');
-    await run(`INSERT INTO ${tables.keys} SELECT ${keyNames}, ${attempt.build} FROM (${affected})`);
-    keys = await countKeys(engine, tables.keys, attempt, signal);
+    keys = await run(
+      `INSERT INTO ${tables.keys} SELECT ${keyNames}, ${attempt.build} FROM (${affected})`,
+    );
   }
   if (keys > options.mostKeys) {
     strategy = 'rebuild';
     await fillShadow(node, attempt, run);
     const stored = `${tables.rows} FINAL`;
     const computed = `SELECT ${columnNames(node)} FROM ${tables.shadow} FINAL`;
-    await run(fillDelta(node, { stored, computed, build: attempt.build }));
+    changed = await run(fillDelta(node, { stored, computed, build: attempt.build }));
   } else if (keys > 0) {
     strategy = 'keys';
     const keySet = keySetOf(node, attempt);
@@ -99,32 +100,27 @@ export async function refreshNode(
     const stored = `${tables.rows} FINAL WHERE ${inKeys}`;
     const computed = node.recompute({ keys: keySet, isSmall: options.isSmall });
     const settings = keys <= fewKeys ? forFewKeys : {};
-    await run(fillDelta(node, { stored, computed, build: attempt.build }), settings);
+    changed = await run(fillDelta(node, { stored, computed, build: attempt.build }), settings);
   }
   if (keys === 0 && !isRepeated) return { ...nothingDone, strategy };
-  const counts = await countDelta(engine, node, attempt, signal);
   if (strategy === 'rebuild') {
     await run(`EXCHANGE TABLES ${tables.rows} AND ${tables.shadow}`);
     await run(`DROP TABLE IF EXISTS ${tables.shadow}`);
-  } else if (counts.added + counts.removed > 0) {
+  } else if (changed > 0) {
     await run(applyDelta(node, attempt.build));
   }
-  return {
-    keys,
-    rowsWritten: counts.added,
-    growth: counts.added - counts.removed,
-    strategy,
-    hasChanged: counts.unpublished > 0,
-  };
+  // What a broken-off attempt has put into the delta is news for the readers still.
+  const hasChanged = changed > 0 || (isRepeated && (await hasDelta(engine, node, attempt, signal)));
+  return { keys, rowsWritten: changed, strategy, hasChanged };
 }
 
-const nothingDone = { keys: 0, rowsWritten: 0, growth: 0, hasChanged: false };
+const nothingDone = { keys: 0, rowsWritten: 0, hasChanged: false };
 
 /** Fills a new version of the rows beside the old one. */
 export async function fillShadow(
   node: MaintainedNode,
   attempt: Pick<Attempt, 'build'>,
-  run: (sql: string) => Promise<void>,
+  run: (sql: string) => Promise<unknown>,
 ): Promise<void> {
   const { shadow } = nodeTables(node.relation.name);
   await run(`DROP TABLE IF EXISTS ${shadow}`);
@@ -144,34 +140,14 @@ function columnNames(node: MaintainedNode): string {
   return quoteNames(node.columns.map(({ name }) => name));
 }
 
-async function countKeys(
-  engine: SqlEngine,
-  table: string,
-  { build }: Attempt,
-  signal: AbortSignal,
-): Promise<number> {
-  signal.throwIfAborted();
-  const sql = `SELECT count() AS count FROM ${table} WHERE ${buildColumn} = ${build}`;
-  const [row] = await engine.rows<{ count: string | number }>(sql, { signal });
-  return Number(row?.count ?? 0);
-}
-
-async function countDelta(
+async function hasDelta(
   engine: SqlEngine,
   node: MaintainedNode,
-  { build, firstBuild }: Attempt,
+  { firstBuild }: Attempt,
   signal: AbortSignal,
-): Promise<{ added: number; removed: number; unpublished: number }> {
+): Promise<boolean> {
   signal.throwIfAborted();
-  const [row] = await engine.rows<Record<string, string | number>>(
-    `SELECT countIf(${signColumn} > 0 AND ${buildColumn} = ${build}) AS added,
-countIf(${signColumn} < 0 AND ${buildColumn} = ${build}) AS removed, count() AS unpublished
-FROM ${nodeTables(node.relation.name).delta} WHERE ${buildColumn} >= ${firstBuild}`,
-    { signal },
-  );
-  return {
-    added: Number(row?.['added'] ?? 0),
-    removed: Number(row?.['removed'] ?? 0),
-    unpublished: Number(row?.['unpublished'] ?? 0),
-  };
+  const { delta } = nodeTables(node.relation.name);
+  const sql = `SELECT 1 AS found FROM ${delta} WHERE ${buildColumn} >= ${firstBuild} LIMIT 1`;
+  return (await engine.rows(sql, { signal })).length > 0;
 }

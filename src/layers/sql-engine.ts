@@ -6,8 +6,11 @@
  *   error number in `details.engineCode`.
  */
 export interface SqlEngine {
-  /** Runs a statement without a result. `settings` are ClickHouse settings. */
-  command(sql: string, options?: StatementOptions): Promise<void>;
+  /**
+   * Runs a statement without a result. `settings` are ClickHouse settings. `writtenRows` counts what an
+   * INSERT has written, 0 for any other statement.
+   */
+  command(sql: string, options?: StatementOptions): Promise<{ readonly writtenRows: number }>;
   /** Rows of a SELECT as objects; 64-bit integers and decimals arrive as strings. */
   rows<T = Record<string, unknown>>(sql: string, options?: StatementOptions): Promise<T[]>;
 }

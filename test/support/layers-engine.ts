@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Session } from 'chdb';
 import { engineSettings } from '../../src/engine/engine-settings.ts';
+import { Chdb } from '../../src/engine/server/chdb.ts';
 import { CdcError } from '../../src/errors.ts';
 import type { SqlEngine, StatementOptions } from '../../src/layers/sql-engine.ts';
 
@@ -14,14 +14,14 @@ const jsonSettings = {
 
 /** The engine in this process, with the settings of the real one; for tests of the layers alone. */
 export class InProcessEngine implements SqlEngine, AsyncDisposable {
-  readonly #session: Session;
+  readonly #chdb: Chdb;
   readonly #folder: string;
   /** Called before each statement; may throw to break a refresh off there. */
   beforeStatement: ((sql: string) => void) | undefined;
   statements = 0;
 
-  private constructor(session: Session, folder: string) {
-    this.#session = session;
+  private constructor(chdb: Chdb, folder: string) {
+    this.#chdb = chdb;
     this.#folder = folder;
   }
 
@@ -30,32 +30,47 @@ export class InProcessEngine implements SqlEngine, AsyncDisposable {
     const connectionArgs = Object.entries({ ...engineSettings, ...jsonSettings }).map(
       ([name, value]) => `--${name}=${value}`,
     );
-    return new InProcessEngine(new Session(folder, { connectionArgs }), folder);
+    return new InProcessEngine(Chdb.open(folder, connectionArgs), folder);
   }
 
-  async command(sql: string, options: StatementOptions = {}): Promise<void> {
-    await this.#run(sql, options);
+  async command(
+    sql: string,
+    options: StatementOptions = {},
+  ): Promise<{ readonly writtenRows: number }> {
+    return { writtenRows: (await this.#run(sql, options)).writtenRows };
   }
 
   async rows<T = Record<string, unknown>>(
     sql: string,
     options: StatementOptions = {},
   ): Promise<T[]> {
-    const text = await this.#run(sql, options);
+    const { text } = await this.#run(sql, options);
     return text
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as T);
   }
 
-  async #run(statement: string, { signal, settings = {} }: StatementOptions): Promise<string> {
+  async #run(
+    statement: string,
+    { signal, settings = {} }: StatementOptions,
+  ): Promise<{ text: string; writtenRows: number }> {
     signal?.throwIfAborted();
     const list = Object.entries(settings).map(([name, value]) => `${name} = '${value}'`);
     const sql = list.length === 0 ? statement : `${statement} SETTINGS ${list.join(', ')}`;
     this.beforeStatement?.(sql);
     this.statements += 1;
+    using connection = this.#chdb.connect();
+    // The connection knows nothing of the settings that the first one was opened with.
+    const own = Object.entries({ ...engineSettings, ...jsonSettings });
+    connection.prepare(`SET ${own.map(([name, value]) => `${name} = '${value}'`).join(', ')}`);
     try {
-      return (await this.#session.queryAsync(sql, { format: 'JSONEachRow' })).text();
+      if (/^\s*INSERT/i.test(sql)) {
+        const { rowsWritten } = await connection.insert(sql);
+        return { text: '', writtenRows: rowsWritten };
+      }
+      const { bytes } = await connection.run(sql, 'JSONEachRow');
+      return { text: bytes.toString('utf8'), writtenRows: 0 };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const engineCode = Number(/Code: (\d+)/.exec(message)?.[1] ?? 0);
@@ -64,7 +79,7 @@ export class InProcessEngine implements SqlEngine, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#session.cleanup();
+    this.#chdb.close();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

@@ -58,8 +58,8 @@ export class SchoolGenerator {
       [50, () => [this.#changeStudent()]],
       [40, () => [this.#correctAttendance()]],
       [40, () => [this.#deleteOrder()]],
-      [20, () => [this.#changeTeacher()]],
-      [10, () => [this.#moveTeacher()]],
+      [2, () => [this.#changeTeacher()]],
+      [1, () => [this.#moveTeacher()]],
     ];
   }
 

@@ -6,7 +6,7 @@
  *   number in `details.engineCode`.
  */
 export interface InsertEngine {
-  command(sql: string, options?: InsertEngineOptions): Promise<void>;
+  command(sql: string, options?: InsertEngineOptions): Promise<unknown>;
   rows<T = Record<string, unknown>>(sql: string, options?: InsertEngineOptions): Promise<T[]>;
   /** Inserts the bytes of `body`, one after another; resolves to the number of rows written. */
   insert(insert: {
