@@ -62,8 +62,11 @@ const onceSeconds = 30;
 const viewEveryMs = 1_000;
 const generatorLimits = { transactionsPerSecond: 300, alterAfterTransactions: 1_000 };
 
-/** The whole tool on an online school: snapshot, stream, layers, proof. */
-export async function runDemo(options: DemoOptions): Promise<DemoReport> {
+/**
+ * The whole tool on an online school: snapshot, stream, layers, proof. Undefined when it was
+ * interrupted before the snapshot was complete: then there is nothing to prove.
+ */
+export async function runDemo(options: DemoOptions): Promise<DemoReport | undefined> {
   const { onEvent, logger } = options;
   const step = (text: string) => onEvent({ kind: 'step', text });
   await using server = await openDemoServer(step);
@@ -75,6 +78,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     if (!server.isPrivate) await dropSchool(connection);
     const filled = await fillSchool(connection, { seed, today: new Date() });
     step(`${filled.tables} tables, ${filled.rows.toLocaleString('en')} rows are there`);
+    if (options.signal.aborted) return undefined;
     const folder = resolve(options.folder ?? join(trial ?? tmpdir(), 'online-school'));
     const config = await writeProject(folder, server.address);
     // Held from here to the end, so that the engine is not started anew between the phases.
@@ -84,6 +88,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
       signal: options.signal,
       onProgress: (progress) => onEvent({ kind: 'snapshot', progress }),
     });
+    if (initialized.interrupted) return undefined;
     onEvent({ kind: 'ready', folder, ...warehouse.address });
     const streamed = await keepBusy(config, server.address, warehouse, options);
     const verified = await verifyProject(config, {

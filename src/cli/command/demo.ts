@@ -34,6 +34,11 @@ export function registerDemo(program: Command, context: CommandContext): void {
         ...(seconds !== undefined && { seconds }),
         onEvent: eventDisplay(context),
       });
+      if (report === undefined) {
+        context.say('Stopped before the snapshot was complete: there is nothing to prove.');
+        if (json === true) await context.print('{"ok":false,"interrupted":true}\n');
+        return;
+      }
       await context.present(report, json, renderDemo);
       if (!report.ok) context.exitCode = differencesExitCode;
     });
