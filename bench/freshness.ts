@@ -15,8 +15,8 @@ import { createProject } from '../src/template/new-project.ts';
 import type { Measurement } from './bench.ts';
 
 const seconds = 30;
-/** Row changes a second aimed at; a transaction of the school changes about 2.5 rows. */
-const transactionsPerSecond = 450;
+/** Row changes a second aimed at; a transaction of the school changes about 4.5 rows. */
+const transactionsPerSecond = 230;
 
 /** The online school with all its models under load: commit -> visible in ADS, probed 20 times a second. */
 export async function measureFreshness(address: ServerAddress): Promise<Measurement[]> {

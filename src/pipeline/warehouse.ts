@@ -82,24 +82,26 @@ export class Warehouse {
     while (!signal.aborted) {
       if (due) await this.#refresh(signal);
       await this.#answer(signal);
+      const end = log.end();
       const step = await loader.step(signal);
       if (step !== undefined) {
         for (const table of step.tables) this.#touched.add(table);
         settle(step);
         onLoad(step);
       }
-      due = this.#isRefreshDue();
+      // What came in during the step does not count as being behind: under load something always does.
+      due = this.#isRefreshDue(loader.offset() >= end);
     }
   }
 
-  #isRefreshDue(): boolean {
+  #isRefreshDue(isCurrent: boolean): boolean {
     const { loader, log, settle } = this.#options;
     const loaded = loadedPosition(log, loader);
     if (loaded === undefined) return false;
     const published = this.cut?.position;
     const moved = published === undefined || versionOf(published) !== versionOf(loaded);
     if (!moved && !this.#hasNewlySettled(settle(undefined))) return false;
-    if (loader.offset() >= log.end()) return true;
+    if (isCurrent) return true;
     return Date.now() - this.#refreshedAtMs > Math.max(refreshEveryMs, 4 * this.#refreshMs);
   }
 
