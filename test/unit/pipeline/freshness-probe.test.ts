@@ -4,7 +4,12 @@ import type { Position } from '../../../src/change/position.ts';
 import { FreshnessProbe } from '../../../src/pipeline/freshness-probe.ts';
 import type { Source } from '../../../src/source/source.ts';
 
-const at = (offset: number): Position => ({ epoch: 0, file: 'binlog.000001', offset, serverId: '1' });
+const at = (offset: number): Position => ({
+  epoch: 0,
+  file: 'binlog.000001',
+  offset,
+  serverId: '1',
+});
 
 test('a probe is behind from its oldest question until a cut answers it', async () => {
   let end = at(100);
