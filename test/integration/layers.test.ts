@@ -193,6 +193,28 @@ describe('refresh', () => {
     ]);
   });
 
+  test('an engine started anew on the way does not pass for one that had nothing to do', async () => {
+    await using shop = await openShop();
+    const { world, layers } = shop;
+    await layers.apply(never);
+    await world.refresh(layers);
+    await world.write('shop.orders', [order(9, 1, 100)]);
+    world.engine.beforeStatement = (sql) => {
+      if (!sql.startsWith('INSERT INTO _layers.`dwd.wide#delta`')) return;
+      world.engine.beforeStatement = undefined;
+      world.engine.forget(['_layers.`#attempt`', '_layers.`dwd.wide#keys`']);
+    };
+    await expect(world.refresh(layers)).rejects.toMatchObject({
+      code: 'CDC_ENGINE_UNREACHABLE',
+      kind: 'transient',
+    });
+    await world.refresh(layers);
+    expect(await layers.verify(never)).toMatchObject([{ differences: 0 }, { differences: 0 }]);
+    expect(await world.engine.rows('SELECT amount FROM dwd.wide WHERE id = 9')).toEqual([
+      { amount: '100.00' },
+    ]);
+  });
+
   test('a dropped column stops the models that read it and no other', async () => {
     await using shop = await openShop({
       'dwd.wide': wide,

@@ -33,6 +33,12 @@ export class InProcessEngine implements SqlEngine, AsyncDisposable {
     return new InProcessEngine(Chdb.open(folder, connectionArgs), folder);
   }
 
+  /** Empties these tables, as happens to tables in memory when the engine is killed and started again. */
+  forget(tables: readonly string[]): void {
+    using connection = this.#chdb.connect();
+    for (const table of tables) connection.prepare(`TRUNCATE TABLE ${table}`);
+  }
+
   async command(
     sql: string,
     options: StatementOptions = {},
