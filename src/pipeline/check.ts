@@ -1,12 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MemoryCatalog } from '../catalog/memory-catalog.ts';
+import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
 import { enginePaths } from '../engine/engine-file.ts';
 import { CdcError, type Problem } from '../errors.ts';
+import { openLayers } from '../layers/layers.ts';
 import { readModels } from '../layers/model-file.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
+import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlSource } from '../source/mysql/mysql-source.ts';
 
@@ -29,22 +33,55 @@ export async function checkProject(config: ProjectConfig, logger: Logger): Promi
     note(error, 'warehouse');
     return null;
   });
-  const models = await readModels(join(config.folder, config.layers.folder));
-  problems.push(...models.problems);
+  problems.push(...(await checkModels(config, source?.schemas ?? [], logger)));
   return {
     source: source?.server ?? null,
     warehouse,
-    tables: source?.tables ?? 0,
+    tables: source?.schemas.length ?? 0,
     problems,
   };
+}
+
+/**
+ * Lets an engine judge the models over empty tables in the source's columns: one on an empty folder, so
+ * that a check leaves no trace and needs no snapshot. Without a source only their form can be read.
+ */
+async function checkModels(
+  config: ProjectConfig,
+  schemas: readonly TableSchema[],
+  logger: Logger,
+): Promise<readonly Problem[]> {
+  const folder = join(config.folder, config.layers.folder);
+  const { models, problems } = await readModels(folder);
+  if (models.length === 0 || schemas.length === 0) return problems;
+  const stateFolder = await mkdtemp(join(tmpdir(), 'cdc-check-'));
+  try {
+    await using engine = await openEngine({ type: 'embedded', port: 0 }, { stateFolder, logger });
+    const sink = new ClickhouseSink(engine);
+    for (const schema of schemas) {
+      const { table } = schema;
+      await sink.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 0n });
+    }
+    const layers = await openLayers({
+      engine,
+      catalog: new MemoryCatalog(),
+      folder,
+      options: config.layers,
+      tables: () => new Map(schemas.map((schema) => [schema.table, schema])),
+      logger,
+    });
+    return (await layers.plan()).problems;
+  } finally {
+    await rm(stateFolder, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
 
 async function checkSource(config: ProjectConfig, logger: Logger, problems: Problem[]) {
   await using source = new MysqlSource(config.source, { project: config.folder, logger });
   const server = await source.describe();
   problems.push(...(await source.preflight()));
-  const tables = await source.tables().catch(() => []);
-  return { server, tables: tables.length };
+  const schemas = await source.tables().catch(() => []);
+  return { server, schemas };
 }
 
 async function checkWarehouse(config: ProjectConfig, logger: Logger): Promise<{ version: string }> {

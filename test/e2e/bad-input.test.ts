@@ -63,7 +63,7 @@ const cases: {
   },
   {
     name: 'a column that does not exist, with the nearest name',
-    command: ['init'],
+    command: ['check'],
     options: () => ({ models: { 'dwd/typo': 'SELECT id, ammount FROM {db}.orders' } }),
     exitCode: 2,
     says: [/typo\.sql:\d+:\d+/, /ammount/, /amount/],
