@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { openCatalog } from '../catalog/lmdb-catalog.ts';
+import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
@@ -15,6 +16,7 @@ import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlSource } from '../source/mysql/mysql-source.ts';
 import type { Source } from '../source/source.ts';
+import { streamCheckpoint } from './capture.ts';
 
 /** The stages of one project, opened and connected: source -> log -> loader -> layers. */
 export interface Stages extends AsyncDisposable {
@@ -45,7 +47,14 @@ export async function openStages(
   try {
     const catalog = keep(await openCatalog(join(config.stateFolder, 'catalog')));
     const log = keep(new EmbeddedLog(catalog, config.log));
-    const source = keep(new MysqlSource(config.source, { log, project: config.folder, logger }));
+    const source = keep(
+      new MysqlSource(config.source, {
+        log,
+        position: () => log.checkpoint<Position>(streamCheckpoint),
+        project: config.folder,
+        logger,
+      }),
+    );
     const engine = keep(
       await openEngine(config.warehouse, { stateFolder: config.stateFolder, logger }),
     );

@@ -46,6 +46,30 @@ describe.each(['mariadb', 'mysql'] as const)('the main job on %s', (flavour) => 
     expect(report.layers).toHaveLength(4);
   }, 180_000);
 
+  test('init --restart begins a new history over the old rows, and init --tables reads one table anew', async () => {
+    await using database = await openTestDatabase(flavour);
+    await using folder = await openTempFolder();
+    await createShop(database, 300);
+    const project = await CdcProject.create(folder.path, database, { models: shopModels });
+    await project.succeed('init');
+    // A row that the warehouse has and the source lost while nobody looked.
+    await project.succeed(
+      'query',
+      `INSERT INTO _ods.\`${database.name}.orders\` SELECT * REPLACE (777777 AS id) FROM _ods.\`${database.name}.orders\` FINAL WHERE id = 1`,
+    );
+    await database.connection.query('UPDATE orders SET amount = 1 WHERE id = 2');
+    await project.succeed('init', '--restart');
+    await database.connection.query("UPDATE orders SET note = 'later' WHERE id = 3");
+    await project.succeed('run', '--until-current');
+    expect(
+      await project.query(
+        `SELECT id, note FROM ${database.name}.orders WHERE id IN (3, 777777) ORDER BY id`,
+      ),
+    ).toEqual([{ id: 3, note: 'later' }]);
+    await project.succeed('init', '--tables', `${database.name}.customer`);
+    await project.succeed('verify');
+  }, 180_000);
+
   test('verify finds and names a row broken by hand, in ODS and in a layer', async () => {
     await using database = await openTestDatabase(flavour);
     await using folder = await openTempFolder();

@@ -22,6 +22,8 @@ export interface MysqlSourceContext {
   readonly logger: Logger;
   /** What the reader has stored, asked again whenever a stream or a snapshot starts. */
   readonly log?: { schemas(): ReadonlyMap<TableId, TableSchema> };
+  /** Where the reader will stream from; its epoch is that of positions asked for before the stream runs. */
+  readonly position?: () => Position | undefined;
 }
 
 /** A session with what is known about the server behind it. */
@@ -38,6 +40,7 @@ export class MysqlSource implements Source {
   readonly #options: MysqlSourceOptions;
   readonly #replicaId: number;
   readonly #log: MysqlSourceContext['log'];
+  readonly #storedPosition: () => Position | undefined;
   readonly #logger: Logger;
   readonly #snapshotListeners: ((table: TableId) => void)[] = [];
   #excluded: ReadonlySet<TableId> = new Set();
@@ -50,6 +53,7 @@ export class MysqlSource implements Source {
     this.#options = options;
     this.#replicaId = options.serverId ?? replicaIdOf(context.project);
     this.#log = context.log;
+    this.#storedPosition = context.position ?? (() => undefined);
     this.#logger = context.logger.child({ component: 'source' });
   }
 
@@ -211,7 +215,7 @@ export class MysqlSource implements Source {
    * server stands behind the address since then.
    */
   #epoch(server: ServerInfo): number {
-    const last = this.#streamPosition;
+    const last = this.#streamPosition ?? this.#storedPosition();
     if (last === undefined) return 0;
     return last.serverId === server.identity ? last.epoch : last.epoch + 1;
   }
