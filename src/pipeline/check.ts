@@ -7,12 +7,12 @@ import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
 import { enginePaths } from '../engine/engine-file.ts';
 import { CdcError, type Problem } from '../errors.ts';
-import { openLayers } from '../layers/layers.ts';
 import { readModels } from '../layers/model-file.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
 import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlSource } from '../source/mysql/mysql-source.ts';
+import { openProjectLayers } from './compose.ts';
 
 export interface CheckReport {
   readonly source: { readonly server: string; readonly version: string } | null;
@@ -51,8 +51,7 @@ async function checkModels(
   schemas: readonly TableSchema[],
   logger: Logger,
 ): Promise<readonly Problem[]> {
-  const folder = join(config.folder, config.layers.folder);
-  const { models, problems } = await readModels(folder);
+  const { models, problems } = await readModels(join(config.folder, config.layers.folder));
   if (models.length === 0 || schemas.length === 0) return problems;
   const stateFolder = await mkdtemp(join(tmpdir(), 'cdc-check-'));
   try {
@@ -62,14 +61,9 @@ async function checkModels(
       const { table } = schema;
       await sink.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 0n });
     }
-    const layers = await openLayers({
-      engine,
-      catalog: new MemoryCatalog(),
-      folder,
-      options: config.layers,
-      tables: () => new Map(schemas.map((schema) => [schema.table, schema])),
-      logger,
-    });
+    const tables = () => new Map(schemas.map((schema) => [schema.table, schema]));
+    const catalog = new MemoryCatalog();
+    const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
     return (await layers.plan()).problems;
   } finally {
     await rm(stateFolder, { recursive: true, force: true, maxRetries: 5 });

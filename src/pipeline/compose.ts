@@ -7,7 +7,7 @@ import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { type ClickhouseEngine, openEngine } from '../engine/clickhouse-engine.ts';
-import { type Layers, openLayers } from '../layers/layers.ts';
+import { type Layers, type LayersSetup, openLayers } from '../layers/layers.ts';
 import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
 import { Loader } from '../load/loader.ts';
 import type { Sink } from '../load/sink.ts';
@@ -60,17 +60,20 @@ export async function openStages(
     );
     const sink = new ClickhouseSink(engine);
     const loader = new Loader({ log, sink, catalog, options: config.load, logger });
-    const layers = await openLayers({
-      engine,
-      catalog,
-      folder: join(config.folder, config.layers.folder),
-      options: config.layers,
-      tables: () => readyTables(log),
-      logger,
-    });
+    const tables = () => readyTables(log);
+    const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
     return { catalog, source, log, sink, loader, engine, layers, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** The layers of a project's folder over the ODS tables given. */
+export function openProjectLayers(
+  config: ProjectConfig,
+  parts: Pick<LayersSetup, 'engine' | 'catalog' | 'tables' | 'logger'>,
+): Promise<Layers> {
+  const folder = join(config.folder, config.layers.folder);
+  return openLayers({ ...parts, folder, options: config.layers });
 }

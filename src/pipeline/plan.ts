@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
-import { type LayersPlan, openLayers } from '../layers/layers.ts';
+import type { LayersPlan } from '../layers/layers.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
 import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
 import type { Logger } from '../ops/logger.ts';
+import { openProjectLayers } from './compose.ts';
 import { requestApplyLayers } from './control.ts';
 import { Pipeline } from './pipeline.ts';
 import { assertNoErrors } from './preflight.ts';
@@ -19,14 +20,8 @@ export async function planLayers(config: ProjectConfig, logger: Logger): Promise
     logger,
   });
   const log = new EmbeddedLog(catalog, config.log);
-  const layers = await openLayers({
-    engine,
-    catalog,
-    folder: join(config.folder, config.layers.folder),
-    options: config.layers,
-    tables: () => log.schemas(),
-    logger,
-  });
+  const tables = () => log.schemas();
+  const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
   return await layers.plan();
 }
 

@@ -8,13 +8,14 @@ import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { type ClickhouseEngine, openEngine } from '../engine/clickhouse-engine.ts';
 import { CdcError } from '../errors.ts';
-import { type LayerDifference, type Layers, openLayers } from '../layers/layers.ts';
+import type { LayerDifference, Layers } from '../layers/layers.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlTextReader } from '../source/mysql/mysql-text-reader.ts';
 import { type StoppedTable, stoppedPrefix, streamCheckpoint } from './capture.ts';
+import { openProjectLayers } from './compose.ts';
 import { withHeldCut } from './control.ts';
 import { Pipeline } from './pipeline.ts';
 import { runLockFile } from './status.ts';
@@ -67,14 +68,9 @@ export async function verifyProject(
       logger: options.logger,
     });
     const log = new EmbeddedLog(catalog, config.log);
-    const layers = await openLayers({
-      engine,
-      catalog,
-      folder: join(config.folder, config.layers.folder),
-      options: config.layers,
-      tables: () => log.schemas(),
-      logger: options.logger,
-    });
+    const tables = () => log.schemas();
+    const { logger } = options;
+    const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
     return await verify(config, { catalog, log, engine, layers }, options, (work) =>
       withHeldCut(catalog, options.signal, work),
     );
