@@ -246,23 +246,15 @@ function isAboutOneTable(error: CdcError): boolean {
 }
 
 /** Makes the log forget how far the named tables (all when absent) are, so that they are read again. */
-export async function resetSnapshots(
-  log: ChangeLog,
-  patterns?: readonly string[],
-): Promise<TableId[]> {
+export async function resetSnapshots(log: ChangeLog, patterns?: readonly string[]): Promise<void> {
   const matcher = patterns === undefined ? undefined : parseTablePatterns(patterns);
   const checkpoints: Record<string, undefined> = {};
-  const tables = new Set<TableId>();
   for (const prefix of [snapshotPrefix, stoppedPrefix]) {
     for (const name of log.checkpoints(prefix).keys()) {
-      const table = name.slice(prefix.length);
-      if (matcher !== undefined && !matcher.matches(table)) continue;
-      checkpoints[name] = undefined;
-      tables.add(table);
+      if (matcher?.matches(name.slice(prefix.length)) ?? true) checkpoints[name] = undefined;
     }
   }
   await log.append([], { checkpoints });
-  return [...tables];
 }
 
 function deferred(): { promise: Promise<never>; reject: (error: unknown) => void } {

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Position } from '../change/position.ts';
 import { CdcError } from '../errors.ts';
 
 /**
@@ -9,7 +8,7 @@ import { CdcError } from '../errors.ts';
  *
  *   verify                       run
  *   put control/request ──────>  finishes its cut
- *                     <────────  put control/answer {cut}; waits
+ *                     <────────  put control/answer; waits
  *   compares                     (log keeps filling)
  *   remove control/request ───>  goes on
  *
@@ -26,24 +25,23 @@ export type ControlRequest =
 
 export interface ControlAnswer {
   readonly id: string;
-  readonly cut?: Position;
   readonly error?: { readonly code: string; readonly message: string };
 }
 
 /** The runner's side: called between cuts. */
 export async function answerRequests(
   catalog: Catalog,
-  act: { cut: () => Position | undefined; applyLayers: () => Promise<void> },
+  applyLayers: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const request = catalog.get<ControlRequest>(requestKey);
   if (request === undefined || catalog.get<ControlAnswer>(answerKey)?.id === request.id) return;
   if (request.kind === 'apply-layers') {
-    const error = await act.applyLayers().then(() => undefined, describe);
+    const error = await applyLayers().then(() => undefined, describe);
     await catalog.put(answerKey, { id: request.id, ...(error && { error }) });
     return;
   }
-  await catalog.put(answerKey, { id: request.id, cut: act.cut() });
+  await catalog.put(answerKey, { id: request.id });
   for (;;) {
     await delay(pollMs, undefined, { signal }).catch(() => undefined);
     const now = catalog.get<ControlRequest>(requestKey);
@@ -56,15 +54,15 @@ export async function answerRequests(
 export async function withHeldCut<T>(
   catalog: Catalog,
   signal: AbortSignal,
-  work: (cut: Position | undefined) => Promise<T>,
+  work: () => Promise<T>,
 ): Promise<T> {
   const id = `${process.pid}-${Date.now()}`;
   const renew = () => catalog.put(requestKey, { id, kind: 'hold', until: Date.now() + holdMs });
   await renew();
   const timer = setInterval(() => void renew().catch(() => undefined), holdMs / 4);
   try {
-    const answer = await awaitAnswer(catalog, id, signal);
-    return await work(answer.cut);
+    await awaitAnswer(catalog, id, signal);
+    return await work();
   } finally {
     clearInterval(timer);
     await catalog.remove(requestKey);

@@ -62,24 +62,15 @@ export async function initProject(
   await prepareModels(pipeline.stages);
   const progress = await ProgressMeter.open(pipeline, tables);
   const timer = setInterval(() => options.onProgress?.(progress.read()), 200);
-  const finish = new AbortController();
-  try {
-    await pipeline.run(AbortSignal.any([options.signal, finish.signal]), () => {
-      void pipeline.isSettled().then(
-        (settled) => settled && finish.abort(),
-        () => undefined,
-      );
-      return false;
-    });
-  } finally {
-    clearInterval(timer);
-  }
+  const isComplete = await pipeline
+    .run(options.signal, () => true)
+    .finally(() => clearInterval(timer));
   options.onProgress?.(progress.read());
   return {
     tables: tables.length,
     rows: progress.read().rows,
     seconds: (performance.now() - startedAt) / 1000,
-    interrupted: !finish.signal.aborted,
+    interrupted: !isComplete,
     status: pipeline.status(),
   };
 }

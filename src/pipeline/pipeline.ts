@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Position, renderPosition } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
@@ -45,7 +46,7 @@ export class Pipeline implements AsyncDisposable {
   #lastStep:
     | { readonly committedAtMs: number | undefined; readonly loadedAtMs: number }
     | undefined;
-  #publishListeners: ((cut: Cut) => void)[] = [];
+  #onPublish: (cut: Cut) => Promise<void> = async () => undefined;
 
   /** Takes the project's run lock and opens its stages. Throws CDC_PROJECT_LOCKED. */
   static async open(config: ProjectConfig, options: PipelineOptions): Promise<Pipeline> {
@@ -104,23 +105,23 @@ export class Pipeline implements AsyncDisposable {
     return this.#warehouse.cut;
   }
 
-  onPublish(listener: (cut: Cut) => void): void {
-    this.#publishListeners.push(listener);
-  }
-
   /**
-   * Works until the signal aborts or `finished` says so after a published cut. The first stream
-   * position is fixed before anything is read, so nothing committed from then on is missed.
+   * Works until the signal aborts, or until a cut is published that is enough and holds every captured
+   * table (or those of `only`); says whether that was the end. The first stream position is fixed
+   * before anything is read, so nothing committed from then on is missed.
    */
-  async run(signal: AbortSignal, finished: (cut: Cut) => boolean = () => false): Promise<void> {
+  async run(signal: AbortSignal, isEnough?: (cut: Cut) => boolean): Promise<boolean> {
     await this.#fixStartPosition();
     this.#server = await this.stages.source.describe();
     this.#settled.resume(this.stages.log, this.stages.loader, this.#warehouse.publishedTables());
     const stop = new AbortController();
     const inner = AbortSignal.any([signal, stop.signal]);
-    this.onPublish((cut) => {
-      if (finished(cut)) stop.abort();
-    });
+    let isComplete = false;
+    this.#onPublish = async (cut) => {
+      if (!isEnough?.(cut) || !(await this.#isSettled())) return;
+      isComplete = true;
+      stop.abort();
+    };
     const tasks = [
       this.capture.run(inner),
       this.#warehouse.run(inner),
@@ -134,12 +135,7 @@ export class Pipeline implements AsyncDisposable {
       await Promise.allSettled(tasks);
       await storeStatus(this.stages.catalog, this.status());
     }
-  }
-
-  /** True when every captured table (or those of `only`) has been read and is in the last cut. */
-  async isSettled(): Promise<boolean> {
-    const missing = await this.capture.missingTables();
-    return missing.length === 0 && this.#settled.all(this.stages.log);
+    return isComplete;
   }
 
   /** Builds what has changed in the layer files, from ODS as it is; the pipeline must not be running. */
@@ -184,6 +180,11 @@ export class Pipeline implements AsyncDisposable {
     this.#lock.release();
   }
 
+  async #isSettled(): Promise<boolean> {
+    const missing = await this.capture.missingTables();
+    return missing.length === 0 && this.#settled.all(this.stages.log);
+  }
+
   async #fixStartPosition(): Promise<void> {
     const { log, source } = this.stages;
     if (log.checkpoint(streamCheckpoint) !== undefined) return;
@@ -203,7 +204,8 @@ export class Pipeline implements AsyncDisposable {
 
   #notePublished(cut: Cut): void {
     this.probe.published(cut.position);
-    for (const listener of this.#publishListeners) listener(cut);
+    // A source that does not answer is for the stream to report; the next cut asks again.
+    this.#onPublish(cut).catch(() => undefined);
   }
 
   #noteError({ code, message }: CdcError): void {
@@ -247,21 +249,7 @@ export class Pipeline implements AsyncDisposable {
   async #reportStatus(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await storeStatus(this.stages.catalog, this.status());
-      await abortableDelay(1_000, signal);
+      await delay(1_000, undefined, { signal }).catch(() => undefined);
     }
   }
-}
-
-/** Resolves after `ms` or when the signal aborts. */
-function abortableDelay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-    function end() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    }
-  });
 }

@@ -7,6 +7,7 @@ import { Pipeline } from './pipeline.ts';
 import { assertSourceReady } from './preflight.ts';
 import { prepareModels } from './prepare-models.ts';
 import type { StatusReport } from './status.ts';
+import type { Cut } from './warehouse.ts';
 
 export interface RunOptions {
   readonly logger: Logger;
@@ -34,23 +35,10 @@ export async function runProject(config: ProjectConfig, options: RunOptions): Pr
   await assertSourceReady(source);
   await prepareModels(pipeline.stages);
   const target = versionOf((await source.endPosition()).position);
-  let current = false;
-  const finish = new AbortController();
+  const isCurrent = (cut: Cut) => versionOf(cut.position) >= target;
   const timer = setInterval(() => options.onProgress?.(pipeline.status()), 1_000);
-  try {
-    await pipeline.run(AbortSignal.any([options.signal, finish.signal]), (cut) => {
-      if (options.untilCurrent !== true || versionOf(cut.position) < target) return false;
-      void pipeline.isSettled().then(
-        (settled) => {
-          current ||= settled;
-          if (settled) finish.abort();
-        },
-        () => undefined,
-      );
-      return false;
-    });
-  } finally {
-    clearInterval(timer);
-  }
+  const current = await pipeline
+    .run(options.signal, options.untilCurrent === true ? isCurrent : undefined)
+    .finally(() => clearInterval(timer));
   return { current, status: pipeline.status() };
 }

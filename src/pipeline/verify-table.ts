@@ -2,8 +2,9 @@ import { type Position, versionOf } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ClickhouseEngine } from '../engine/clickhouse-engine.ts';
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { MysqlTextReader, TextChunk } from '../source/mysql/mysql-text-reader.ts';
-import { columnList, odsTable, quote, temporaryTable } from './verify-sql.ts';
+import { columnList, odsTable, temporaryTable } from './verify-sql.ts';
 
 export interface KeyDifference {
   /** The key as JSON, in key order. */
@@ -165,7 +166,7 @@ function compareKeys(
   const names = schema.columns.map(({ name }) => name);
   const wanted = `${keyText(schema)} IN (SELECT arrayJoin({keys:Array(String)}))`;
   const ods = odsTable(schema.table);
-  const bytes = names.map((name) => `formatRow('RowBinary', ${quote(name)})`).join(', ');
+  const bytes = names.map((name) => `formatRow('RowBinary', ${quoteIdentifier(name)})`).join(', ');
   const side = (from: string, tag: number, version: string) =>
     `SELECT ${keyText(schema)} AS key, ${tag} AS side, [${bytes}] AS cells, toUInt64(${version}) AS version FROM ${from} WHERE ${wanted}`;
   const labels = `[${names.map((name) => `'${name.replaceAll(/['\\]/g, '\\$&')}'`).join(', ')}]`;
@@ -219,7 +220,9 @@ function selectHashes(schema: TableSchema, from: string, isOds = false): string 
  */
 function keyText(schema: TableSchema): string {
   const parts = schema.key.map((name) =>
-    isBytes(schema, name) ? `lower(hex(${quote(name)}))` : `toString(${quote(name)})`,
+    isBytes(schema, name)
+      ? `lower(hex(${quoteIdentifier(name)}))`
+      : `toString(${quoteIdentifier(name)})`,
   );
   return `toJSONString([${parts.join(', ')}])`;
 }

@@ -163,10 +163,6 @@ export class Warehouse {
 
   #answer(signal: AbortSignal): Promise<void> {
     const { catalog, layers } = this.#options;
-    return answerRequests(
-      catalog,
-      { cut: () => this.cut?.position, applyLayers: () => layers.apply(signal) },
-      signal,
-    );
+    return answerRequests(catalog, () => layers.apply(signal), signal);
   }
 }
