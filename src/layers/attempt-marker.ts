@@ -1,9 +1,9 @@
+import { quoteString } from '../engine/sql-quote.ts';
 import { CdcError } from '../errors.ts';
 import { layersDatabase, nodeTables } from './layer-names.ts';
 import type { Attempt } from './node-refresh.ts';
 import { buildColumn, signColumn } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { quoteText } from './sql-text.ts';
 
 /**
  * Keys and the deltas of models without readers are in the engine's memory. An engine that was killed
@@ -35,7 +35,7 @@ export async function closeAttempt(
 ): Promise<ReadonlyMap<string, number>> {
   const grown = nodes.map(
     (node) =>
-      `SELECT ${quoteText(node)} AS node, toInt64(sum(${signColumn})) AS growth
+      `SELECT ${quoteString(node)} AS node, toInt64(sum(${signColumn})) AS growth
 FROM ${nodeTables(node).delta} WHERE ${buildColumn} = ${build}`,
   );
   const marked = `SELECT '' AS node, toInt64(count()) AS growth FROM ${marker} WHERE ${buildColumn} = ${build}`;

@@ -1,7 +1,8 @@
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { Relation, TypedColumn } from './relation.ts';
 import type { FromRelation, SelectText } from './select-text.ts';
 import type { ColumnUse } from './sql-parser.ts';
-import { type Edit, quoteName, renderSpan, type Span } from './sql-text.ts';
+import { type Edit, renderSpan, type Span } from './sql-text.ts';
 
 /** A relation of FROM with its alias and the way it hangs on the others. */
 export interface BoundRelation {
@@ -130,8 +131,8 @@ export class BoundSelect {
         .slice(0, index)
         .find(({ relation }) => relation.columns.some((column) => column.name === name));
       if (parent === undefined) return [];
-      const own = `${quoteName(from.alias)}.${quoteName(name)}`;
-      const other = `${quoteName(parent.alias)}.${quoteName(name)}`;
+      const own = `${quoteIdentifier(from.alias)}.${quoteIdentifier(name)}`;
+      const other = `${quoteIdentifier(parent.alias)}.${quoteIdentifier(name)}`;
       return [{ parent: parent.alias, own, other, ownColumn: name }];
     });
   }

@@ -1,3 +1,4 @@
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { BoundSelect } from './binding.ts';
 import {
   type Changes,
@@ -16,7 +17,7 @@ import {
   renderScan,
   type TypedColumn,
 } from './relation.ts';
-import { type Edit, quoteName, renderTuple, type Span } from './sql-text.ts';
+import { type Edit, renderTuple, type Span } from './sql-text.ts';
 
 /** GROUP BY over one relation: a model, or the hidden stage of rows that was made from the joins. */
 export interface GroupDraft {
@@ -101,7 +102,7 @@ export class GroupNode implements MaintainedNode {
 const stageAlias = '_rows';
 
 function asAlias(draft: GroupDraft): string {
-  return ` AS ${quoteName(draft.alias ?? stageAlias)}`;
+  return ` AS ${quoteIdentifier(draft.alias ?? stageAlias)}`;
 }
 
 /** GROUP BY in columns of the source only: positions and aliases of the SELECT list are resolved. */
@@ -126,7 +127,7 @@ function placeGroups(draft: GroupDraft, visible: number): { places: number[]; hi
   const places = groupExpressions(draft).map((expression, index) => {
     const output = outputs.indexOf(compact(expression));
     if (output >= 0) return output;
-    hidden.push(`${expression} AS ${quoteName(`${hiddenPrefix}group_${index + 1}`)}`);
+    hidden.push(`${expression} AS ${quoteIdentifier(`${hiddenPrefix}group_${index + 1}`)}`);
     return visible + hidden.length - 1;
   });
   return { places, hidden };

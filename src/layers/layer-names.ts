@@ -1,4 +1,4 @@
-import { quoteName } from './sql-text.ts';
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 
 /** Database of everything the layers store; readers use the views in `dwd`, `dws` and `ads`. */
 export const layersDatabase = '_layers';
@@ -16,7 +16,7 @@ export interface NodeTables {
 }
 
 export function nodeTables(node: string): NodeTables {
-  const table = (suffix: string) => `${layersDatabase}.${quoteName(node + suffix)}`;
+  const table = (suffix: string) => `${layersDatabase}.${quoteIdentifier(node + suffix)}`;
   return {
     rows: table(''),
     shadow: table('#new'),
@@ -33,9 +33,9 @@ export function stageName(model: string): string {
 /** Quoted name of the view that readers use. */
 export function viewName(model: string): string {
   const [layer = '', name = ''] = model.split('.');
-  return `${quoteName(layer)}.${quoteName(name)}`;
+  return `${quoteIdentifier(layer)}.${quoteIdentifier(name)}`;
 }
 
 export function odsTable(table: string): string {
-  return `${odsDatabase}.${quoteName(table)}`;
+  return `${odsDatabase}.${quoteIdentifier(table)}`;
 }

@@ -1,5 +1,6 @@
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 import { nullSafe, type Relation, type TypedColumn } from './relation.ts';
-import { quoteName, renderTuple } from './sql-text.ts';
+import { renderTuple } from './sql-text.ts';
 
 /**
  * A table that the layers keep equal to a query by recomputing the keys that may have changed.
@@ -66,8 +67,8 @@ export function renderInKeys(
 }
 
 export function quoteColumns(columns: readonly TypedColumn[], alias?: string): string[] {
-  const prefix = alias === undefined ? '' : `${quoteName(alias)}.`;
-  return columns.map(({ name }) => prefix + quoteName(name));
+  const prefix = alias === undefined ? '' : `${quoteIdentifier(alias)}.`;
+  return columns.map(({ name }) => prefix + quoteIdentifier(name));
 }
 
 /** `a AS k1, b AS k2`. */

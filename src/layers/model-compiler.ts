@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 import { CdcError, type Problem } from '../errors.ts';
 import { nearestName } from '../lib/nearest-name.ts';
 import { BoundSelect } from './binding.ts';
@@ -14,7 +15,7 @@ import { hiddenPrefix, type Relation, type TypedColumn } from './relation.ts';
 import { describeRows, type RowDraft, RowNode } from './row-node.ts';
 import { isUnsupported, readSelect, type SelectText } from './select-text.ts';
 import { canonicalSql, type ParsedSql } from './sql-parser.ts';
-import { type Edit, quoteName } from './sql-text.ts';
+import type { Edit } from './sql-text.ts';
 
 /** A model that the engine has accepted, with the way it is kept right. */
 export interface CompiledModel {
@@ -308,13 +309,13 @@ function stageColumns(bound: BoundSelect): { items: string[]; edits: Edit[] } {
   for (const use of spans.flatMap((span) => bound.usesIn(span))) {
     const owner = bound.ownerOf(use);
     if (owner === undefined) continue;
-    const source = `${quoteName(owner)}.${quoteName(use.name)}`;
+    const source = `${quoteIdentifier(owner)}.${quoteIdentifier(use.name)}`;
     const isTaken = [...names].some(([other, name]) => name === use.name && other !== source);
     const name = names.get(source) ?? (isTaken ? `${owner}_${use.name}` : use.name);
     names.set(source, name);
-    edits.push({ start: use.start, end: use.end, text: quoteName(name) });
+    edits.push({ start: use.start, end: use.end, text: quoteIdentifier(name) });
   }
-  const items = [...names].map(([source, name]) => `${source} AS ${quoteName(name)}`);
+  const items = [...names].map(([source, name]) => `${source} AS ${quoteIdentifier(name)}`);
   // count() over joined rows needs none of their columns.
   return { items: items.length > 0 ? items : ['1 AS `one`'], edits };
 }

@@ -1,8 +1,9 @@
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { Problem } from '../errors.ts';
 import { type ModelFile, problemAt } from './model-file.ts';
 import { type Relation, renderEmptyTable } from './relation.ts';
 import type { ParsedSql, SqlToken } from './sql-parser.ts';
-import { type Edit, quoteName, renderSpan, type Span } from './sql-text.ts';
+import { type Edit, renderSpan, type Span } from './sql-text.ts';
 
 /** `database.table` after FROM, JOIN or a comma, anywhere in the statement. */
 export interface TableReference extends Span {
@@ -37,7 +38,7 @@ export function overEmptyTables(
   const edits = tableReferences(parsed).flatMap((reference): Edit[] => {
     const relation = lookup(reference.name);
     if (relation === undefined) return [];
-    const alias = reference.hasAlias ? '' : ` AS ${quoteName(reference.table)}`;
+    const alias = reference.hasAlias ? '' : ` AS ${quoteIdentifier(reference.table)}`;
     return [{ ...reference, text: renderEmptyTable(relation.columns) + alias }];
   });
   return renderSpan(parsed.sql, { start: 0, end: parsed.sql.length }, edits);

@@ -1,7 +1,8 @@
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 import { viewName } from './layer-names.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { quoteName, quoteNames } from './sql-text.ts';
+import { quoteNames } from './sql-text.ts';
 
 /** A model compared with its SELECT recomputed in full. */
 export interface LayerDifference {
@@ -62,7 +63,7 @@ class Comparison {
     this.#names = quoteNames(names);
     this.#key = quoteNames(key.length > 0 ? key : names);
     const values = relation.columns.map(({ name, type }) => {
-      const quoted = quoteName(name);
+      const quoted = quoteIdentifier(name);
       return /^(Nullable\()?Float64/.test(type) ? `toFloat32(${quoted}) AS ${quoted}` : quoted;
     });
     const stored = `SELECT ${this.#names}, toInt64(1) AS _side FROM ${viewName(model.name)}`;

@@ -1,9 +1,9 @@
 import type { TableId } from '../change/table-id.ts';
 import { deletedColumn, type TableSchema, versionColumn } from '../change/table-schema.ts';
+import { quoteString } from '../engine/sql-quote.ts';
 import { odsDatabase, odsTable } from './layer-names.ts';
 import type { Relation, TypedColumn } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { quoteText } from './sql-text.ts';
 
 /** The ODS tables as the engine has them. */
 export interface OdsCatalog {
@@ -25,7 +25,7 @@ export async function readOdsCatalog(
 ): Promise<OdsCatalog> {
   const rows = await engine.rows<ColumnRow>(
     `SELECT table, name, type, is_in_sorting_key FROM system.columns
-     WHERE database = ${quoteText(odsDatabase)} ORDER BY table, position`,
+     WHERE database = ${quoteString(odsDatabase)} ORDER BY table, position`,
   );
   const tables = new Map<TableId, ColumnRow[]>();
   for (const row of rows) {

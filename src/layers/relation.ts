@@ -1,5 +1,6 @@
 import type { TableId } from '../change/table-id.ts';
-import { quoteName, quoteNames, quoteText } from './sql-text.ts';
+import { quoteIdentifier, quoteString } from '../engine/sql-quote.ts';
+import { quoteNames } from './sql-text.ts';
 
 /** A column with its type in the engine's words. */
 export interface TypedColumn {
@@ -45,7 +46,7 @@ export function renderScan(relation: Relation, options: ScanOptions): string {
   const final = relation.isKeyed ? ' FINAL' : '';
   const where = options.where === undefined ? '' : ` WHERE ${options.where}`;
   const keys = relation.key.map(
-    (column, index) => `${quoteName(column.name)} AS ${keyPrefix}${index + 1}`,
+    (column, index) => `${quoteIdentifier(column.name)} AS ${keyPrefix}${index + 1}`,
   );
   const list = [
     quoteNames(options.columns.map(({ name }) => name)),
@@ -53,7 +54,7 @@ export function renderScan(relation: Relation, options: ScanOptions): string {
     `1 AS ${matchedName}`,
   ];
   const items = list.filter((item) => item !== '').join(', ');
-  return `(SELECT ${items} FROM ${relation.physical} AS ${quoteName(options.alias)}${final}${where})`;
+  return `(SELECT ${items} FROM ${relation.physical} AS ${quoteIdentifier(options.alias)}${final}${where})`;
 }
 
 /** The same columns without any rows: lets the engine judge a model before the tables exist. */
@@ -64,8 +65,8 @@ export function renderEmptyScan(relation: Relation, columns: readonly TypedColum
 }
 
 export function renderEmptyTable(columns: readonly TypedColumn[]): string {
-  const structure = columns.map(({ name, type }) => `${quoteName(name)} ${type}`).join(', ');
-  return `null(${quoteText(structure)})`;
+  const structure = columns.map(({ name, type }) => `${quoteIdentifier(name)} ${type}`).join(', ');
+  return `null(${quoteString(structure)})`;
 }
 
 /** Appended to `*`: hides what `renderScan` adds. */
@@ -88,6 +89,6 @@ export function nullSafe(expression: string, type: string): string[] {
   const plain = type.startsWith('LowCardinality(')
     ? `LowCardinality(${type.slice('LowCardinality(Nullable('.length, -2)})`
     : type.slice('Nullable('.length, -1);
-  const filler = `defaultValueOfTypeName(${quoteText(plain)})`;
+  const filler = `defaultValueOfTypeName(${quoteString(plain)})`;
   return [`ifNull(${expression}, ${filler})`, `isNull(${expression})`];
 }

@@ -1,3 +1,4 @@
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { BoundRelation, BoundSelect, Link } from './binding.ts';
 import {
   type Changes,
@@ -20,7 +21,7 @@ import {
   starWithoutKeys,
   type TypedColumn,
 } from './relation.ts';
-import { type Edit, quoteName, renderTuple } from './sql-text.ts';
+import { type Edit, renderTuple } from './sql-text.ts';
 
 /** The SELECT of a row model before the engine has named and typed its columns. */
 export interface RowDraft {
@@ -136,13 +137,13 @@ export class RowNode implements MaintainedNode {
    */
   #newMatches(joined: BoundRelation, rows: string): string | undefined {
     let at = joined;
-    let source = `${rows} AS ${quoteName(joined.alias)}`;
+    let source = `${rows} AS ${quoteIdentifier(joined.alias)}`;
     let filter = '';
     while (at.link !== undefined) {
       const { own, other, parent: parentAlias }: Link = at.link;
       const reached = `SELECT ${own.join(', ')} FROM ${source}${filter}`;
       const parent = this.#bound.find(parentAlias);
-      source = `${parent.relation.physical} AS ${quoteName(parent.alias)}`;
+      source = `${parent.relation.physical} AS ${quoteIdentifier(parent.alias)}`;
       filter = ` WHERE ${renderTuple(other)} IN (${reached})`;
       at = parent;
     }
@@ -159,13 +160,13 @@ export class RowNode implements MaintainedNode {
       const { alias, columns } = bound;
       const where = bound === joined ? { where: changed } : {};
       const scan = renderScan(bound.relation, { alias, columns, ...where });
-      return { ...bound.span, text: `${scan} AS ${quoteName(alias)}` };
+      return { ...bound.span, text: `${scan} AS ${quoteIdentifier(alias)}` };
     });
     const items = driving.relation.key.map(
-      (_, index) => `${quoteName(driving.alias)}.${keyPrefix}${index + 1}`,
+      (_, index) => `${quoteIdentifier(driving.alias)}.${keyPrefix}${index + 1}`,
     );
     const from = this.#bound.expanded(this.#bound.select.from, edits);
-    const matched = `${quoteName(joined.alias)}.${matchedName} = 1`;
+    const matched = `${quoteIdentifier(joined.alias)}.${matchedName} = 1`;
     return `SELECT ${renderKeyItems(items)} FROM ${from} WHERE ${matched}`;
   }
 
@@ -185,7 +186,7 @@ export class RowNode implements MaintainedNode {
     if (isIndexed || indexed.length === 0 || !relation.isKeyed) return reachable;
     // Under FINAL only conditions on the key are checked before all columns are read.
     const names = quoteColumns(indexed);
-    const source = `${relation.physical} AS ${quoteName(alias)}`;
+    const source = `${relation.physical} AS ${quoteIdentifier(alias)}`;
     return `${renderTuple(names)} IN (SELECT ${names.join(', ')} FROM ${source} WHERE ${reachable})`;
   }
 
@@ -196,7 +197,7 @@ export class RowNode implements MaintainedNode {
       ? renderInKeys(quoteColumns(parent.relation.key), keys, this.#omit)
       : parent.link && this.#reachable(parent.link, keys);
     const where = inner === undefined ? '' : ` WHERE ${inner}`;
-    const source = `${parent.relation.physical} AS ${quoteName(parent.alias)}${where}`;
+    const source = `${parent.relation.physical} AS ${quoteIdentifier(parent.alias)}${where}`;
     return `${renderTuple(link.own)} IN (SELECT ${link.other.join(', ')} FROM ${source})`;
   }
 }
@@ -219,8 +220,8 @@ function placeKeys(draft: RowDraft, visible: number): { places: KeyPlace[]; hidd
         continue;
       }
       places.push({ alias, part, column: visible + hidden.length });
-      const name = quoteName(`${hiddenPrefix}${alias}_${key.name}`);
-      hidden.push(`${quoteName(alias)}.${keyPrefix}${part + 1} AS ${name}`);
+      const name = quoteIdentifier(`${hiddenPrefix}${alias}_${key.name}`);
+      hidden.push(`${quoteIdentifier(alias)}.${keyPrefix}${part + 1} AS ${name}`);
     }
   }
   return { places, hidden };
@@ -234,7 +235,7 @@ function renderRows(
   const { bound, items } = draft;
   const { select } = bound;
   const edits: Edit[] = bound.relations.map((relation) => {
-    return { ...relation.span, text: `${scanOf(relation)} AS ${quoteName(relation.alias)}` };
+    return { ...relation.span, text: `${scanOf(relation)} AS ${quoteIdentifier(relation.alias)}` };
   });
   const except = starWithoutKeys(bound.relations.map(({ relation }) => relation));
   for (const item of select.items) {

@@ -1,5 +1,6 @@
 import type { ParsedSql } from './sql-parser.ts';
 import type { Span } from './sql-text.ts';
+
 import { type TokenRange, TokenRanges, UnsupportedSql } from './token-ranges.ts';
 
 /**

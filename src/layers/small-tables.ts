@@ -1,7 +1,7 @@
+import { quoteString } from '../engine/sql-quote.ts';
 import { layersDatabase, odsDatabase } from './layer-names.ts';
 import type { Relation } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { quoteText } from './sql-text.ts';
 
 /** Which tables have at most `mostRows` rows (superseded ones included), from the engine's own statistics. */
 export async function findSmallTables(
@@ -9,7 +9,7 @@ export async function findSmallTables(
   mostRows: number,
   signal: AbortSignal,
 ): Promise<(relation: Relation) => boolean> {
-  const databases = [odsDatabase, layersDatabase].map(quoteText).join(', ');
+  const databases = [odsDatabase, layersDatabase].map(quoteString).join(', ');
   const rows = await engine.rows<{ name: string }>(
     `SELECT name FROM system.tables WHERE database IN (${databases}) AND total_rows <= ${mostRows}`,
     { signal },

@@ -1,3 +1,4 @@
+import { quoteIdentifier } from '../engine/sql-quote.ts';
 /** A stretch of SQL text: UTF-16 offsets, `end` exclusive. */
 export interface Span {
   readonly start: number;
@@ -23,18 +24,8 @@ export function renderSpan(sql: string, span: Span, edits: readonly Edit[] = [])
   return text + sql.slice(at, span.end);
 }
 
-/** An identifier, always quoted. */
-export function quoteName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
-}
-
-/** A string literal. */
-export function quoteText(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-}
-
 export function quoteNames(names: readonly string[]): string {
-  return names.map(quoteName).join(', ');
+  return names.map(quoteIdentifier).join(', ');
 }
 
 /** `(a, b)`, or just `a` when there is one: the left side of IN. */

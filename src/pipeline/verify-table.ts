@@ -3,8 +3,9 @@ import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ClickhouseEngine } from '../engine/clickhouse-engine.ts';
 import { quoteIdentifier } from '../engine/sql-quote.ts';
+import { physicalTable } from '../load/clickhouse/ddl.ts';
 import type { MysqlTextReader, TextChunk } from '../source/mysql/mysql-text-reader.ts';
-import { columnList, odsTable, temporaryTable } from './verify-sql.ts';
+import { columnList, temporaryTable } from './verify-sql.ts';
 
 export interface KeyDifference {
   /** The key as JSON, in key order. */
@@ -104,7 +105,7 @@ async function differingKeys(
   hashes: string,
   ranges: number,
 ): Promise<string[]> {
-  const ods = `(${selectHashes(schema, odsTable(schema.table), true)})`;
+  const ods = `(${selectHashes(schema, physicalTable(schema.table), true)})`;
   const sums = (from: string) =>
     `SELECT cityHash64(key) % ${ranges} AS range, (count(), sum(h1), sum(h2)) AS sums FROM ${from} GROUP BY range`;
   const differing = await engine.rows<{ range: string }>(
@@ -165,7 +166,7 @@ function compareKeys(
 ): Promise<ComparedRow[]> {
   const names = schema.columns.map(({ name }) => name);
   const wanted = `${keyText(schema)} IN (SELECT arrayJoin({keys:Array(String)}))`;
-  const ods = odsTable(schema.table);
+  const ods = physicalTable(schema.table);
   const bytes = names.map((name) => `formatRow('RowBinary', ${quoteIdentifier(name)})`).join(', ');
   const side = (from: string, tag: number, version: string) =>
     `SELECT ${keyText(schema)} AS key, ${tag} AS side, [${bytes}] AS cells, toUInt64(${version}) AS version FROM ${from} WHERE ${wanted}`;
@@ -191,7 +192,7 @@ async function withRows<T>(
 ): Promise<T> {
   const raw = temporaryTable('rows');
   await engine.command(
-    `CREATE TABLE ${raw} ENGINE = Memory AS SELECT ${columnList(schema)} FROM ${odsTable(schema.table)} LIMIT 0`,
+    `CREATE TABLE ${raw} ENGINE = Memory AS SELECT ${columnList(schema)} FROM ${physicalTable(schema.table)} LIMIT 0`,
   );
   try {
     if (chunk.rows > 0) {
