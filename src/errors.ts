@@ -107,6 +107,72 @@ export const errorRegistry = {
     meaning: 'An entry of the change log cannot be read.',
     remedy: 'Keep the state folder and report it; `cdc init --restart` builds everything anew.',
   },
+  CDC_LOG_FENCED: {
+    kind: 'operator',
+    meaning:
+      'Another cdc process has begun to write the topics of this project, so this one stopped.',
+    remedy: 'Leave one of the two running; two projects need different values of log.prefix.',
+  },
+  CDC_LOG_ENTRIES_LOST: {
+    kind: 'operator',
+    meaning:
+      'Topics no longer hold changes that were not loaded yet (retention, or records deleted).',
+    remedy: 'Run `cdc init --restart` to read every table anew, and keep messages longer.',
+  },
+  CDC_LOG_TOPIC_LOST: {
+    kind: 'operator',
+    meaning:
+      'A topic of the project was deleted, or deleted and created again, while changes were in it.',
+    remedy: 'Run `cdc init --tables <table>` for its tables: the topic is created and filled anew.',
+  },
+  CDC_LOG_TOPIC_MISMATCH: {
+    kind: 'operator',
+    meaning:
+      'A topic that exists has other settings than the project file says; it is never altered.',
+    remedy: 'Change the topic with the command named, or the value in the project file.',
+  },
+  CDC_LOG_MESSAGE_TOO_LARGE: {
+    kind: 'operator',
+    meaning: 'A single change is larger than the topic takes.',
+    remedy: 'Raise max.message.bytes of the topic named, then run cdc again; nothing is lost.',
+  },
+  CDC_KAFKA_UNREACHABLE: {
+    kind: 'transient',
+    meaning: 'No broker of the Kafka cluster answers.',
+    remedy: 'Check the brokers and the network; the connection is retried while cdc runs.',
+  },
+  CDC_KAFKA_ACCESS_DENIED: {
+    kind: 'operator',
+    meaning: 'The Kafka cluster refused the log-in, the certificate or an operation.',
+    remedy: 'Correct sasl or ssl in the project file, or grant the operation named.',
+  },
+  CDC_KAFKA_TOPIC_NOT_FOUND: {
+    kind: 'operator',
+    meaning: 'A topic does not exist.',
+    remedy: 'Check the name; `cdc topics` lists what the cluster has.',
+  },
+  CDC_KAFKA_OFFSET_LOST: {
+    kind: 'operator',
+    meaning: 'A topic no longer holds the messages from the place where cdc stopped.',
+    remedy:
+      'Run `cdc init --restart` to begin at the first message there is, and keep messages longer.',
+  },
+  CDC_KAFKA_REJECTED: {
+    kind: 'operator',
+    meaning: 'The Kafka cluster refused a request.',
+    remedy: 'Read the broker’s error name in the message; it names the cause.',
+  },
+  CDC_ROUTE_UNMATCHED: {
+    kind: 'operator',
+    meaning: 'A row matches no route, and the project file says to stop then.',
+    remedy: 'Add the route to the table named in route.lookup, or choose another `unmatched`.',
+  },
+  CDC_MESSAGE_MALFORMED: {
+    kind: 'operator',
+    meaning: 'A message of a topic is not what its format says.',
+    remedy:
+      'See `cdc deadletter list`; correct the entry of the topic, then `cdc deadletter replay`.',
+  },
   CDC_ENGINE_UNREACHABLE: {
     kind: 'transient',
     meaning: 'The warehouse engine does not answer.',

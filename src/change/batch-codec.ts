@@ -1,6 +1,12 @@
 import { crc32 } from 'node:zlib';
 import { CdcError } from '../errors.ts';
-import type { ChangeBatch, RowsSection, Section } from './change-batch.ts';
+import type {
+  ChangeBatch,
+  MessagesSection,
+  RowsSection,
+  Section,
+  TransactionMark,
+} from './change-batch.ts';
 
 /**
  * A change batch as bytes:
@@ -8,31 +14,38 @@ import type { ChangeBatch, RowsSection, Section } from './change-batch.ts';
  *     UInt8   format, 1
  *     UInt32  CRC-32 of everything after it
  *     UInt32  length of the header
- *     header  UTF-8 JSON: the batch; rows sections with `length` in place of their bytes, versions as text
- *     rows    the bytes of the rows sections, one after another
+ *     header  UTF-8 JSON: the batch; sections with `length` in place of their bytes, versions as text
+ *     rows    the bytes of the sections, one after another
  *
  * Numbers are little endian. Rows are copied once when encoded and not at all when decoded.
  */
 const format = 1;
 const prefixBytes = 9;
 
-interface Header extends Omit<ChangeBatch, 'sections'> {
+interface Header extends Omit<ChangeBatch, 'sections' | 'marks'> {
   readonly sections: readonly HeaderSection[];
+  readonly marks?: readonly HeaderMark[];
 }
 
+type BytesSection = RowsSection | MessagesSection;
+type HeaderMark = Omit<TransactionMark, 'end'> & { readonly end: string };
+
 type HeaderSection =
-  | (Omit<RowsSection, 'bytes'> & { readonly length: number })
-  | (DistributiveOmit<Exclude<Section, RowsSection>, 'version'> & { readonly version: string });
+  | (DistributiveOmit<BytesSection, 'bytes'> & { readonly length: number })
+  | (DistributiveOmit<Exclude<Section, BytesSection>, 'version'> & { readonly version: string });
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 export function encodeBatch(batch: ChangeBatch): Buffer {
-  const header: Header = { ...batch, sections: batch.sections.map(headerSection) };
+  const { sections, marks, ...rest } = batch;
+  const header: Header = {
+    ...rest,
+    sections: sections.map(headerSection),
+    ...(marks && { marks: marks.map((mark) => ({ ...mark, end: mark.end.toString() })) }),
+  };
   const json = JSON.stringify(header);
   const jsonBytes = Buffer.byteLength(json);
-  const bodies = batch.sections.flatMap((section) =>
-    section.kind === 'rows' ? [section.bytes] : [],
-  );
+  const bodies = sections.flatMap((section) => ('bytes' in section ? [section.bytes] : []));
   const bodyBytes = bodies.reduce((sum, body) => sum + body.length, 0);
 
   const bytes = Buffer.allocUnsafeSlow(prefixBytes + jsonBytes + bodyBytes);
@@ -59,16 +72,18 @@ export function decodeBatch(bytes: Buffer, where: string): ChangeBatch {
   let offset = prefixBytes + bytes.readUInt32LE(5);
   const header = JSON.parse(bytes.toString('utf8', prefixBytes, offset)) as Header;
   const sections = header.sections.map((section): Section => {
-    if (section.kind !== 'rows') return { ...section, version: BigInt(section.version) };
+    if (!('length' in section)) return { ...section, version: BigInt(section.version) };
     const { length, ...rest } = section;
     offset += length;
     return { ...rest, bytes: bytes.subarray(offset - length, offset) };
   });
-  return { ...header, sections };
+  const { marks, ...batch } = header;
+  const known = marks?.map((mark) => ({ ...mark, end: BigInt(mark.end) }));
+  return { ...batch, sections, ...(known && { marks: known }) };
 }
 
 function headerSection(section: Section): HeaderSection {
-  if (section.kind !== 'rows') return { ...section, version: section.version.toString() };
+  if (!('bytes' in section)) return { ...section, version: section.version.toString() };
   const { bytes, ...rest } = section;
   return { ...rest, length: bytes.length };
 }

@@ -1,3 +1,4 @@
+import type { MessageLayout } from './message-layout.ts';
 import type { Position, Version } from './position.ts';
 import type { TableId } from './table-id.ts';
 import type { TableSchema } from './table-schema.ts';
@@ -24,15 +25,51 @@ export interface ChangeBatch {
   readonly committedAtMs: number;
   /** When the capture had received the batch, by our clock. */
   readonly receivedAtMs: number;
+  /** One for each transaction, in order, where the reader asked the source for them. */
+  readonly marks?: readonly TransactionMark[];
 }
 
-export type Section = RowsSection | SchemaSection | TruncateSection | SweepSection;
+/** Where a transaction of the batch ends. A row belongs to the first whose `end` is above its version. */
+export interface TransactionMark {
+  readonly end: Version;
+  /** The GTID; where the server has none, `file:offset` of its end. */
+  readonly id: string;
+  readonly committedAtMs: number;
+}
+
+export type Section =
+  | RowsSection
+  | MessagesSection
+  | SchemaSection
+  | TruncateSection
+  | SweepSection;
 
 /** Rows of one table, all in the layout of one schema version; see table-schema.ts for the bytes. */
 export interface RowsSection {
   readonly kind: 'rows';
   readonly table: TableId;
   readonly schemaVersion: string;
+  readonly rowCount: number;
+  readonly bytes: Buffer;
+  /**
+   * An update is two rows: the one before it, `_deleted` = 2, and the one after it. Both count in
+   * `rowCount`. Asked for where changes are shown to others (log/kafka); no sink takes such rows.
+   */
+  readonly hasBeforeImages?: true;
+  /** Where a log with topics keeps these rows; set by the router. */
+  readonly topic?: string;
+}
+
+/**
+ * Changes of one table as a tool wrote them into a queue: lines of JSON (change/message-line.ts), which
+ * the sink takes apart by `layout`. Nothing in between parses them.
+ */
+export interface MessagesSection {
+  readonly kind: 'messages';
+  readonly table: TableId;
+  readonly schemaVersion: string;
+  readonly layout: MessageLayout;
+  /** Lines; one may hold several rows (Canal). */
   readonly rowCount: number;
   readonly bytes: Buffer;
 }
@@ -48,6 +85,8 @@ export interface SchemaSection {
   readonly table: TableId;
   readonly schema: TableSchema;
   readonly existingRows: 'keep' | 'resnapshot';
+  /** The statement that changed the table, where it was one; for people. */
+  readonly ddl?: string;
   /** Value of an added column in rows that existed before, as SQL literal text by column name. */
   readonly defaults?: Readonly<Record<string, string>>;
   readonly version: Version;

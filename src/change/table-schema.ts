@@ -64,6 +64,9 @@ export interface TableSchema {
   readonly comment?: string;
 }
 
-/** Columns that follow the table's own in row bytes: UInt64 version, UInt8 deleted (0 or 1). */
+/**
+ * Columns that follow the table's own in row bytes: UInt64 version, UInt8 deleted (0 or 1; 2 for the
+ * row before an update, in sections with `hasBeforeImages`).
+ */
 export const versionColumn = '_version';
 export const deletedColumn = '_deleted';

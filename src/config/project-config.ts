@@ -3,6 +3,7 @@ import { engineOptions } from '../engine/options.ts';
 import { layersOptions } from '../layers/options.ts';
 import { loadOptions } from '../load/options.ts';
 import { embeddedLogOptions } from '../log/embedded/options.ts';
+import { kafkaLogOptions } from '../log/kafka/options.ts';
 import { mysqlSourceOptions } from '../source/mysql/options.ts';
 
 /** What a project file may say, each stage by its own options. Short forms: see short-form.ts. */
@@ -22,9 +23,13 @@ export const projectFileSchema = z.strictObject({
       'Folder for the change log, the embedded warehouse and what cdc remembers, relative to the project file.',
   }),
   source: mysqlSourceOptions.meta({ description: 'The database to capture.' }),
-  log: embeddedLogOptions.prefault({ type: 'embedded' }).meta({
-    description: 'Keeps changes between capture and load. Short form: `log: embedded`.',
-  }),
+  log: z
+    .discriminatedUnion('type', [embeddedLogOptions, kafkaLogOptions])
+    .prefault({ type: 'embedded' })
+    .meta({
+      description:
+        'Keeps changes between capture and load. Short forms: `log: embedded`, `log: kafka://host:9092`.',
+    }),
   warehouse: engineOptions.prefault({ type: 'embedded' }).meta({
     description:
       'The engine that holds the warehouse. Short forms: `warehouse: embedded`, `warehouse: http://user@host:8123`.',

@@ -2,6 +2,8 @@
  * One-line forms of a stage, so that changing an engine is changing a line:
  *
  *   log: embedded                      -> { type: embedded }
+ *   log: kafka://host:9092,host2:9092  -> { type: kafka, brokers: [host:9092, host2:9092] }
+ *   log.format: maxwell                -> { type: maxwell }
  *   warehouse: embedded                -> { type: embedded }
  *   warehouse: http://user@host:8123   -> { type: clickhouse, url: http://host:8123, user: user }
  */
@@ -10,11 +12,20 @@ export function expandShortForms(data: unknown): unknown {
   const { log, warehouse, ...rest } = data as Readonly<Record<string, unknown>>;
   return {
     ...rest,
-    ...(log !== undefined && { log: typeof log === 'string' ? { type: log } : log }),
+    ...(log !== undefined && { log: expandLog(log) }),
     ...(warehouse !== undefined && {
       warehouse: typeof warehouse === 'string' ? expandWarehouse(warehouse) : warehouse,
     }),
   };
+}
+
+function expandLog(log: unknown): unknown {
+  if (typeof log === 'string') {
+    const brokers = /^kafka:\/\/([^/]*)\/?$/.exec(log)?.[1];
+    return brokers === undefined ? { type: log } : { type: 'kafka', brokers: brokers.split(',') };
+  }
+  if (log === null || typeof log !== 'object' || !('format' in log)) return log;
+  return typeof log.format === 'string' ? { ...log, format: { type: log.format } } : log;
 }
 
 function expandWarehouse(text: string): Record<string, unknown> {

@@ -4,7 +4,7 @@ import type { TableSchema } from '../change/table-schema.ts';
 
 /** What the loader needs of a change log; `ChangeLog` in log/change-log.ts fits and explains it. */
 export interface ChangeFeed {
-  read(offset: number, maxBytes: number): FeedEntry[];
+  read(offset: number, maxBytes: number): Promise<FeedEntry[]>;
   waitFor(offset: number, signal: AbortSignal): Promise<void>;
   schema(table: TableId, version: string): TableSchema | undefined;
   committed(consumer: string): number;
@@ -13,5 +13,7 @@ export interface ChangeFeed {
 
 export interface FeedEntry {
   readonly offset: number;
+  /** The place after it. */
+  readonly next: number;
   readonly batch: ChangeBatch;
 }

@@ -105,10 +105,12 @@ export class Loader {
   async step(signal: AbortSignal): Promise<LoadStep | undefined> {
     const from = this.offset();
     const found = LoadPlan.find(this.#catalog, from);
-    const entries = found ? this.#readRange(from, found.to) : await this.#readNew(from, signal);
+    const entries = found
+      ? await this.#readRange(from, found.to)
+      : await this.#readNew(from, signal);
     const last = entries.at(-1);
     if (last === undefined || signal.aborted) return undefined;
-    const range = { from, to: last.offset + 1 };
+    const range = { from, to: last.next };
     const plan = found ?? (await LoadPlan.make(this.#catalog, entries, range));
 
     const paused = pausedTables(this.#catalog);
@@ -130,23 +132,23 @@ export class Loader {
     return summarize(plan, entries, outcomes, paused);
   }
 
-  #readRange(from: number, to: number): FeedEntry[] {
+  async #readRange(from: number, to: number): Promise<FeedEntry[]> {
     const entries: FeedEntry[] = [];
-    while (from + entries.length < to) {
-      entries.push(...this.#log.read(from + entries.length, this.#options.maxBatchBytes));
+    for (let next = from; next < to; next = entries.at(-1)?.next ?? to) {
+      entries.push(...(await this.#log.read(next, this.#options.maxBatchBytes)));
     }
-    return entries.slice(0, to - from);
+    return entries.filter(({ offset }) => offset < to);
   }
 
   async #readNew(from: number, signal: AbortSignal): Promise<FeedEntry[]> {
     const { maxBatchBytes, flushMs } = this.#options;
     await this.#log.waitFor(from, AbortSignal.any([signal, AbortSignal.timeout(idleMs)]));
-    const entries = this.#log.read(from, maxBatchBytes);
+    const entries = await this.#log.read(from, maxBatchBytes);
     // Alone a change goes at once; changes that follow one another closely are written together.
     const waitMs = flushMs - (performance.now() - this.#steppedAt);
     if (entries.length === 0 || waitMs <= 0 || rowBytes(entries) >= littleBytes) return entries;
     await delay(waitMs, undefined, { signal }).catch(() => undefined);
-    return this.#log.read(from, maxBatchBytes);
+    return await this.#log.read(from, maxBatchBytes);
   }
 
   async #loadTables(
@@ -172,7 +174,7 @@ export class Loader {
 function rowBytes(entries: readonly FeedEntry[]): number {
   return entries
     .flatMap(({ batch }) => batch.sections)
-    .reduce((sum, section) => sum + (section.kind === 'rows' ? section.bytes.length : 0), 0);
+    .reduce((sum, section) => sum + ('bytes' in section ? section.bytes.length : 0), 0);
 }
 
 function summarize(

@@ -1,4 +1,5 @@
 import type { SchemaSection, SweepSection, TruncateSection } from '../change/change-batch.ts';
+import type { MessageLayout } from '../change/message-layout.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 
 /**
@@ -26,8 +27,13 @@ export interface Sink extends AsyncDisposable {
 export interface TableLoad {
   readonly schema: TableSchema;
   readonly rowCount: number;
-  /** Row bytes, in log order; see change/table-schema.ts. */
+  /** Row bytes in log order (change/table-schema.ts), or lines of messages when there is a layout. */
   readonly chunks: readonly Buffer[];
+  /**
+   * Chunks are lines of messages (change/message-line.ts) to be taken apart by this. Lines that cannot be
+   * are kept as dead letters (dead-letters.ts) with the reason; they do not fail the write.
+   */
+  readonly layout?: MessageLayout;
   /** The same for the same rows on every attempt. */
   readonly token: string;
 }

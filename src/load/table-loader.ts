@@ -86,9 +86,9 @@ export class TableLoader {
       case 'sweep':
         return this.#sink.deleteOlder(operation);
       case 'rows': {
-        const { rowCount, chunks, schemaVersion } = operation;
+        const { rowCount, chunks, schemaVersion, layout } = operation;
         const schema = this.#schema(table, schemaVersion);
-        return this.#sink.write({ schema, rowCount, chunks, token });
+        return this.#sink.write({ schema, rowCount, chunks, token, ...(layout && { layout }) });
       }
     }
   }

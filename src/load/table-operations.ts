@@ -1,4 +1,5 @@
 import type { SchemaSection, SweepSection, TruncateSection } from '../change/change-batch.ts';
+import type { MessageLayout } from '../change/message-layout.ts';
 import type { Version } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { FeedEntry } from './change-feed.ts';
@@ -12,6 +13,8 @@ export interface RowsOperation {
   readonly schemaVersion: string;
   readonly rowCount: number;
   readonly chunks: readonly Buffer[];
+  /** Present: the chunks are lines of messages. */
+  readonly layout?: MessageLayout;
 }
 
 export type BarrierOperation = SchemaSection | TruncateSection | SweepSection;
@@ -32,19 +35,25 @@ export function groupByTable(
   for (const section of entries.flatMap(({ batch }) => batch.sections)) {
     const operations = tables.get(section.table) ?? [];
     tables.set(section.table, operations);
-    if (section.kind !== 'rows') {
+    if (section.kind !== 'rows' && section.kind !== 'messages') {
       const version = larger(section.version, truncatedAt.get(section.table) ?? 0n);
       if (section.kind === 'truncate') truncatedAt.set(section.table, version);
       operations.push(section.kind === 'sweep' ? { ...section, version } : section);
       continue;
     }
     const { schemaVersion, rowCount, bytes } = section;
+    const layout = section.kind === 'messages' ? section.layout : undefined;
     const last = operations.at(-1);
-    if (last?.kind === 'rows' && last.schemaVersion === schemaVersion) {
+    if (
+      last?.kind === 'rows' &&
+      last.schemaVersion === schemaVersion &&
+      isSame(last.layout, layout)
+    ) {
       last.chunks.push(bytes);
       last.rowCount += rowCount;
     } else {
-      operations.push({ kind: 'rows', schemaVersion, rowCount, chunks: [bytes] });
+      const chunks = [bytes];
+      operations.push({ kind: 'rows', schemaVersion, rowCount, chunks, ...(layout && { layout }) });
     }
   }
   return tables;
@@ -54,6 +63,10 @@ export function groupByTable(
 interface OpenRows extends RowsOperation {
   rowCount: number;
   readonly chunks: Buffer[];
+}
+
+function isSame(left: MessageLayout | undefined, right: MessageLayout | undefined): boolean {
+  return left === right || JSON.stringify(left) === JSON.stringify(right);
 }
 
 function larger(left: Version, right: Version): Version {

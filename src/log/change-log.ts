@@ -2,11 +2,13 @@ import type { ChangeBatch } from '../change/change-batch.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 
-/** A place in a change log: the number of entries before it. Starts at 0, grows by one an entry. */
+/** A place in a change log, before an entry or at the end. Starts at 0 and grows by at least one an entry. */
 export type LogOffset = number;
 
 export interface LogEntry {
   readonly offset: LogOffset;
+  /** The place after it. */
+  readonly next: LogOffset;
   readonly batch: ChangeBatch;
 }
 
@@ -44,7 +46,7 @@ export interface ChangeLog extends AsyncDisposable {
    * Entries from `offset` on that are already there, up to `maxBytes` (at least one entry when there
    * is one). Throws CDC_LOG_CORRUPT for one that cannot be read.
    */
-  read(offset: LogOffset, maxBytes: number): LogEntry[];
+  read(offset: LogOffset, maxBytes: number): Promise<LogEntry[]>;
 
   /** Resolves when an entry at `offset` is readable, or when the signal aborts. */
   waitFor(offset: LogOffset, signal: AbortSignal): Promise<void>;

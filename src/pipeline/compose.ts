@@ -1,12 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import { openCatalog } from '../catalog/lmdb-catalog.ts';
+import { type LmdbCatalog, openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { type ClickhouseEngine, openEngine } from '../engine/clickhouse-engine.ts';
+import { CdcError } from '../errors.ts';
 import { type Layers, type LayersSetup, openLayers } from '../layers/layers.ts';
 import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
 import { Loader } from '../load/loader.ts';
@@ -46,7 +47,7 @@ export async function openStages(
   };
   try {
     const catalog = keep(await openCatalog(join(config.stateFolder, 'catalog')));
-    const log = keep(new EmbeddedLog(catalog, config.log));
+    const log = keep(openLog(config, catalog));
     const source = keep(
       new MysqlSource(config.source, {
         log,
@@ -67,6 +68,12 @@ export async function openStages(
     await close();
     throw error;
   }
+}
+
+/** The project's change log. The catalog stays the caller's: close it after the log. */
+export function openLog(config: ProjectConfig, catalog: LmdbCatalog): ChangeLog {
+  if (config.log.type === 'embedded') return new EmbeddedLog(catalog, config.log);
+  throw new CdcError('CDC_INTERNAL', 'log: kafka is being built.');
 }
 
 /** The layers of a project's folder over the ODS tables given. */

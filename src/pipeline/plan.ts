@@ -4,9 +4,8 @@ import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
 import type { LayersPlan } from '../layers/layers.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
-import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
 import type { Logger } from '../ops/logger.ts';
-import { openProjectLayers } from './compose.ts';
+import { openLog, openProjectLayers } from './compose.ts';
 import { requestApplyLayers } from './control.ts';
 import { Pipeline } from './pipeline.ts';
 import { assertNoErrors } from './preflight.ts';
@@ -19,7 +18,7 @@ export async function planLayers(config: ProjectConfig, logger: Logger): Promise
     stateFolder: config.stateFolder,
     logger,
   });
-  const log = new EmbeddedLog(catalog, config.log);
+  await using log = openLog(config, catalog);
   const tables = () => log.schemas();
   const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
   return await layers.plan();

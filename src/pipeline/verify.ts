@@ -11,11 +11,10 @@ import { CdcError } from '../errors.ts';
 import type { LayerDifference, Layers } from '../layers/layers.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
 import type { ChangeLog } from '../log/change-log.ts';
-import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlTextReader } from '../source/mysql/mysql-text-reader.ts';
 import { type StoppedTable, stoppedPrefix, streamCheckpoint } from './capture.ts';
-import { openProjectLayers } from './compose.ts';
+import { openLog, openProjectLayers } from './compose.ts';
 import { withHeldCut } from './control.ts';
 import { Pipeline } from './pipeline.ts';
 import { runLockFile } from './status.ts';
@@ -67,7 +66,7 @@ export async function verifyProject(
       stateFolder: config.stateFolder,
       logger: options.logger,
     });
-    const log = new EmbeddedLog(catalog, config.log);
+    await using log = openLog(config, catalog);
     const tables = () => log.schemas();
     const { logger } = options;
     const layers = await openProjectLayers(config, { engine, catalog, tables, logger });

@@ -32,7 +32,7 @@ export class ReplicaState {
         if (section.existingRows === 'resnapshot') rows.clear();
       } else if (section.kind === 'rows') {
         for (const row of this.#decode(section)) this.#put(section.table, rows, row);
-      } else {
+      } else if (section.kind !== 'messages') {
         for (const [key, row] of rows) if (row.version < section.version) rows.delete(key);
       }
     }

@@ -49,7 +49,7 @@ describe('the embedded log', () => {
     await using second = openLog(folder.path);
     const { log } = second;
     expect(log.committed('warehouse')).toBe(1);
-    expect(log.read(1, 1e9).map(({ batch }) => batch)).toEqual(batches.slice(1));
+    expect((await log.read(1, 1e9)).map(({ batch }) => batch)).toEqual(batches.slice(1));
     expect(log.checkpoint('stream')).toEqual({ at: 3 });
     expect(log.schemas().get(schema.table)).toEqual(schema);
     expect(await log.append([aNote(3, 'c')])).toBe(4);
@@ -66,7 +66,7 @@ describe('the embedded log', () => {
     expect(second.log.end()).toBe(1);
     expect(second.log.checkpoint('stream')).toBe(1);
     await second.log.append([aNote(3, 'whole')]);
-    expect(second.log.read(0, 1e9).map(({ batch }) => batch)).toEqual([
+    expect((await second.log.read(0, 1e9)).map(({ batch }) => batch)).toEqual([
       aNote(1, 'whole'),
       aNote(3, 'whole'),
     ]);
@@ -105,15 +105,15 @@ describe('the embedded log', () => {
     if (bytes === undefined) throw new Error('no body');
     bytes[bytes.length - 1] = 0xff;
     environment.write(() => bodies.putSync(1, bytes));
-    expect(opened.log.read(0, 1)).toHaveLength(1);
-    expect(() => opened.log.read(1, 1)).toThrow(
+    expect(await opened.log.read(0, 1)).toHaveLength(1);
+    await expect(opened.log.read(1, 1)).rejects.toThrow(
       expect.objectContaining({
         code: 'CDC_LOG_CORRUPT',
         message: expect.stringMatching(/entry 1 of the change log in .*checksum/),
       }),
     );
     environment.write(() => bodies.removeSync(1));
-    expect(() => opened.log.read(1, 1)).toThrow(/entry 1 .*missing/);
+    await expect(opened.log.read(1, 1)).rejects.toThrow(/entry 1 .*missing/);
   });
 
   test('keeps retainBytes of what was read, and the disk does not grow with what is trimmed', async () => {
@@ -170,7 +170,7 @@ describe('the embedded log', () => {
       }
       await rm(filler);
       await using again = openLog(disk.path);
-      const notes = again.log.read(0, 1e9).map(({ batch }) => encodeBatch(batch));
+      const notes = (await again.log.read(0, 1e9)).map(({ batch }) => encodeBatch(batch));
       expect(notes).toHaveLength(acknowledged);
       for (const [id, bytes] of notes.entries()) {
         expect(bytes.equals(encodeBatch(aNote(id, 300_000))), `entry ${id}`).toBe(true);

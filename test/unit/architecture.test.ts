@@ -15,6 +15,8 @@ const ranks: Readonly<Record<string, number>> = {
   ops: 2,
   catalog: 3,
   engine: 3,
+  kafka: 3,
+  format: 3,
   source: 4,
   route: 4,
   log: 4,

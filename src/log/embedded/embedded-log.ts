@@ -71,7 +71,7 @@ export class EmbeddedLog implements ChangeLog {
     this.#openParts = [];
   }
 
-  read(offset: LogOffset, maxBytes: number): LogEntry[] {
+  async read(offset: LogOffset, maxBytes: number): Promise<LogEntry[]> {
     const { first, end } = this.#ends();
     if (offset < first) {
       throw new CdcError(
@@ -90,7 +90,7 @@ export class EmbeddedLog implements ChangeLog {
       if (body === undefined) {
         throw new CdcError('CDC_LOG_CORRUPT', `Reading ${where}: it is missing.`);
       }
-      entries.push({ offset: next, batch: decodeBatch(body, where) });
+      entries.push({ offset: next, next: next + 1, batch: decodeBatch(body, where) });
     }
     return entries;
   }

@@ -40,7 +40,7 @@ export class MemoryLog implements ChangeLog {
     this.#open = [];
   }
 
-  read(offset: LogOffset, maxBytes: number): LogEntry[] {
+  async read(offset: LogOffset, maxBytes: number): Promise<LogEntry[]> {
     if (offset < this.#first) {
       throw new CdcError(
         'CDC_INTERNAL',
@@ -128,7 +128,7 @@ export class MemoryLog implements ChangeLog {
 
   #show({ batches, options }: Append<ChangeBatch>): void {
     for (const batch of batches) {
-      this.#entries.push({ offset: this.end(), batch });
+      this.#entries.push({ offset: this.end(), next: this.end() + 1, batch });
       for (const section of batch.sections) {
         if (section.kind === 'schema') this.#remember(section.schema);
       }

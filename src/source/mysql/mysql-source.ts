@@ -20,6 +20,8 @@ export interface MysqlSourceContext {
   /** Names the project on this machine; the replica id is derived from it when none is configured. */
   readonly project: string;
   readonly logger: Logger;
+  /** `changes`: the stream has before images and transaction marks too. Default: `rows`. */
+  readonly detail?: 'rows' | 'changes';
   /** What the reader has stored, asked again whenever a stream or a snapshot starts. */
   readonly log?: { schemas(): ReadonlyMap<TableId, TableSchema> };
   /** Where the reader will stream from; its epoch is that of positions asked for before the stream runs. */

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { Secret } from '../lib/secret.ts';
+
+/** How to reach a Kafka cluster; the same fields wherever a project file names one. */
+export const kafkaConnectionFields = {
+  brokers: z
+    .array(
+      z.string().regex(/^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, {
+        message: 'is not host:port',
+      }),
+    )
+    .min(1)
+    .meta({ description: 'Brokers to ask first, host:port.', example: ['kafka1.internal:9092'] }),
+  ssl: z
+    .strictObject({
+      ca: z.string().optional().meta({ description: 'Path of a CA certificate (PEM).' }),
+      cert: z.string().optional().meta({ description: 'Path of our certificate (PEM).' }),
+      key: z.string().optional().meta({ description: 'Path of its key (PEM).' }),
+      rejectUnauthorized: z
+        .boolean()
+        .default(true)
+        .meta({ description: 'Refuse certificates that do not verify.' }),
+    })
+    .optional()
+    .meta({ description: 'Present: connect with TLS.' }),
+  sasl: z
+    .strictObject({
+      mechanism: z
+        .enum(['plain', 'scram-sha-256', 'scram-sha-512'])
+        .meta({ description: 'How to log in.' }),
+      username: z.string().meta({ description: 'User name.' }),
+      password: z
+        .string()
+        .transform((text) => new Secret(text))
+        .meta({ description: 'Password; write ${NAME} to take it from the environment.' }),
+    })
+    .optional()
+    .meta({ description: 'Present: log in.' }),
+};
+
+const connection = z.strictObject(kafkaConnectionFields);
+
+export type KafkaConnection = z.output<typeof connection>;
