@@ -81,7 +81,7 @@ describe('the embedded log', () => {
     await writer.log.append([aNote(1, 'a')], { checkpoints: { stream: 1 } });
     expect(reader.end()).toBe(1);
     expect(reader.checkpoint('stream')).toBe(1);
-    expect(reader.read(0, 1e9)).toHaveLength(1);
+    expect(await reader.read(0, 1e9)).toHaveLength(1);
     await expect(reader.append([aNote(2, 'b')])).rejects.toThrow(/open for reading/);
   });
 
