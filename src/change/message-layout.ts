@@ -40,7 +40,11 @@ export interface MessageLayout {
   readonly hasSchemaBlock?: true;
   /** By column, where it is not `defaultEncoding`. */
   readonly encodings?: Readonly<Record<string, ValueEncoding>>;
-  /** By column, the path of field names to it, where it is not the column's own name at the row's place. */
+  /**
+   * By column, the path of field names to it, where it is not the column's own name at the row's place.
+   * A path that begins with an empty name leads into the line: `['', 'p']` is the partition, `['', 'o']`
+   * the offset, `['', 'q']` the topic, `['', 't']` the time of the message in milliseconds.
+   */
   readonly paths?: Readonly<Record<string, readonly string[]>>;
   /**
    * Where a row's version comes from: `line` (message-line.ts has it), `binlog` (file, position and row

@@ -14,10 +14,13 @@ export interface LineSource {
  * Lines of a messages section, one JSON object for each message:
  *
  *     {"v":<version>,"a":<arrival>,"p":<partition>,"o":<offset>,"t":<ms>,"q":"<queue>","m":<value>}\n
+ *     {"v":..,"a":..,"p":..,"o":..,"t":..,"q":"<queue>","e":"<reason>","m":<value>}\n
  *
  * - `v`: version of the row when the layout says `line`, otherwise 0.
  * - `a`: grows with the order in which the reader took messages in; 0 where versions tell it.
  * - `q`: the topic.
+ * - `e`: only where the reader could not place the message (a table nobody asked for, no table at all),
+ *   and why; such a line becomes a dead letter whatever its value looks like.
  * - `m`: the value as it came. Line breaks in it (blank space to JSON) become spaces, so that a line is
  *   always one message, also a malformed one.
  */
@@ -34,12 +37,22 @@ export class MessageLines {
     return this.#writer.offset;
   }
 
-  /** `queue` as JSON text, quotes included: the same for all messages of a topic. */
-  add(source: LineSource, queue: string, version: bigint | string, arrival: number): void {
+  /**
+   * `queue` as JSON text, quotes included: the same for all messages of a topic. `reason`: the message
+   * could not be placed.
+   */
+  add(
+    source: LineSource,
+    queue: string,
+    version: bigint | string,
+    arrival: bigint | number,
+    reason?: string,
+  ): void {
     const { partition, offset, timestampMs, value } = source;
+    const refusal = reason === undefined ? '' : `"e":${JSON.stringify(reason)},`;
     const head =
       `{"v":${version},"a":${arrival},"p":${partition},"o":${offset},"t":${timestampMs},` +
-      `"q":${queue},"m":`;
+      `"q":${queue},${refusal}"m":`;
     const writer = this.#writer;
     writer.reserve(head.length * 3 + value.length + 2);
     writer.offset += writer.buffer.write(head, writer.offset);
