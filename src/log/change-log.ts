@@ -12,6 +12,19 @@ export interface LogEntry {
   readonly batch: ChangeBatch;
 }
 
+/** What a consumer has still to read of one partition, where the log has partitions. */
+export interface PartitionLag {
+  readonly topic: string;
+  readonly partition: number;
+  /** Records before it are loaded. */
+  readonly loaded: number;
+  /** After the last record that belongs to the log. */
+  readonly end: number;
+  readonly lag: number;
+  /** Time of the oldest record not loaded, by whoever wrote it; undefined when there is none. */
+  readonly oldestUnloadedAtMs: number | undefined;
+}
+
 export interface AppendOptions {
   /** JSON values by name, stored in the same commit; undefined removes. */
   readonly checkpoints?: Readonly<Record<string, unknown>>;
@@ -44,9 +57,14 @@ export interface ChangeLog extends AsyncDisposable {
 
   /**
    * Entries from `offset` on that are already there, up to `maxBytes` (at least one entry when there
-   * is one). Throws CDC_LOG_CORRUPT for one that cannot be read.
+   * is one). With `wants`, sections of other tables are left out and do not count; every entry keeps its
+   * place and its position. Throws CDC_LOG_CORRUPT for one that cannot be read.
    */
-  read(offset: LogOffset, maxBytes: number): Promise<LogEntry[]>;
+  read(
+    offset: LogOffset,
+    maxBytes: number,
+    wants?: (table: TableId) => boolean,
+  ): Promise<LogEntry[]>;
 
   /** Resolves when an entry at `offset` is readable, or when the signal aborts. */
   waitFor(offset: LogOffset, signal: AbortSignal): Promise<void>;
@@ -67,4 +85,7 @@ export interface ChangeLog extends AsyncDisposable {
   commit(consumer: string, offset: LogOffset): Promise<void>;
 
   stats(): { entries: number; bytes: number; firstOffset: LogOffset; end: LogOffset };
+
+  /** Where the log has partitions: how far a consumer at `offset` that wants these tables is in each. */
+  lags?(offset: LogOffset, wants?: (table: TableId) => boolean): Promise<PartitionLag[]>;
 }

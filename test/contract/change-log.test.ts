@@ -63,6 +63,24 @@ describe.each(Object.entries(implementations))('the %s change log', (_name, open
     expect(await opened.log.read(1, 1e9)).toHaveLength(2);
   });
 
+  test('leaves out the sections of tables that are not wanted, and keeps every entry', async () => {
+    await using opened = await open();
+    const [orders, users] = [aSchema('shop.orders'), aSchema('shop.users')];
+    const row = { values: [1, 'x'.repeat(1_000)], version: 1n, deleted: false };
+    const both = aBatch([rowsSection(orders, [row]), rowsSection(users, [row])]);
+    const other = aBatch([rowsSection(users, [row])]);
+    await opened.log.append([other, other, both, both]);
+    const wanted = (table: string) => table === 'shop.orders';
+    const read = await opened.log.read(0, 1_500, wanted);
+    expect(read.map(({ next }) => next)).toEqual([1, 2, 3]);
+    expect(read.map(({ batch }) => batch.sections.map(({ table }) => table))).toEqual([
+      [],
+      [],
+      ['shop.orders'],
+    ]);
+    expect(read[0]?.batch.position).toEqual(other.position);
+  });
+
   test('keeps the order of appends that were not awaited one by one', async () => {
     await using opened = await open();
     const ids = Array.from({ length: 200 }, (_, index) => index);

@@ -7,6 +7,7 @@ import { CdcError } from '../../errors.ts';
 import { type Append, AppendQueue } from '../append-queue.ts';
 import { Arrivals } from '../arrivals.ts';
 import type { AppendOptions, ChangeLog, LogEntry, LogOffset } from '../change-log.ts';
+import { onlyWanted, sectionBytes } from '../wanted-sections.ts';
 import { type LogEnds, LogTables } from './log-tables.ts';
 import type { EmbeddedLogOptions } from './options.ts';
 
@@ -71,7 +72,11 @@ export class EmbeddedLog implements ChangeLog {
     this.#openParts = [];
   }
 
-  async read(offset: LogOffset, maxBytes: number): Promise<LogEntry[]> {
+  async read(
+    offset: LogOffset,
+    maxBytes: number,
+    wants?: (table: TableId) => boolean,
+  ): Promise<LogEntry[]> {
     const { first, end } = this.#ends();
     if (offset < first) {
       throw new CdcError(
@@ -83,14 +88,17 @@ export class EmbeddedLog implements ChangeLog {
     let bytes = 0;
     for (let next = offset; next < end; next++) {
       const entry = this.#tables.entry(next);
-      bytes += entry?.size ?? 0;
+      if (wants === undefined) bytes += entry?.size ?? 0;
       if (entries.length > 0 && bytes > maxBytes) break;
       const where = `entry ${next} of the change log in ${this.#catalog.environment.folder}`;
       const body = entry && this.#tables.body(entry.body);
       if (body === undefined) {
         throw new CdcError('CDC_LOG_CORRUPT', `Reading ${where}: it is missing.`);
       }
-      entries.push({ offset: next, next: next + 1, batch: decodeBatch(body, where) });
+      const batch = onlyWanted(decodeBatch(body, where), wants);
+      if (wants !== undefined) bytes += sectionBytes(batch);
+      if (entries.length > 0 && bytes > maxBytes) break;
+      entries.push({ offset: next, next: next + 1, batch });
     }
     return entries;
   }

@@ -5,6 +5,7 @@ import { CdcError } from '../../errors.ts';
 import { type Append, AppendQueue } from '../append-queue.ts';
 import { Arrivals } from '../arrivals.ts';
 import type { AppendOptions, ChangeLog, LogEntry, LogOffset } from '../change-log.ts';
+import { onlyWanted, sectionBytes } from '../wanted-sections.ts';
 
 /**
  * A change log that lives as long as its process, for tests and for use as a library. It counts only
@@ -32,7 +33,7 @@ export class MemoryLog implements ChangeLog {
   }
 
   append(batches: readonly ChangeBatch[], options: AppendOptions = {}): Promise<LogOffset> {
-    const bytes = batches.reduce((sum, batch) => sum + sizeOf(batch), 0);
+    const bytes = batches.reduce((sum, batch) => sum + sectionBytes(batch), 0);
     return this.#queue.add({ batches, bytes, options });
   }
 
@@ -40,7 +41,11 @@ export class MemoryLog implements ChangeLog {
     this.#open = [];
   }
 
-  async read(offset: LogOffset, maxBytes: number): Promise<LogEntry[]> {
+  async read(
+    offset: LogOffset,
+    maxBytes: number,
+    wants?: (table: TableId) => boolean,
+  ): Promise<LogEntry[]> {
     if (offset < this.#first) {
       throw new CdcError(
         'CDC_INTERNAL',
@@ -50,9 +55,10 @@ export class MemoryLog implements ChangeLog {
     let bytes = 0;
     const entries: LogEntry[] = [];
     for (const entry of this.#entries.slice(offset - this.#first)) {
-      bytes += sizeOf(entry.batch);
+      const batch = onlyWanted(entry.batch, wants);
+      bytes += sectionBytes(batch);
       if (entries.length > 0 && bytes > maxBytes) break;
-      entries.push(entry);
+      entries.push({ ...entry, batch });
     }
     return entries;
   }
@@ -98,7 +104,7 @@ export class MemoryLog implements ChangeLog {
   }
 
   stats(): { entries: number; bytes: number; firstOffset: LogOffset; end: LogOffset } {
-    const bytes = this.#entries.reduce((sum, { batch }) => sum + sizeOf(batch), 0);
+    const bytes = this.#entries.reduce((sum, { batch }) => sum + sectionBytes(batch), 0);
     return { entries: this.#entries.length, bytes, firstOffset: this.#first, end: this.end() };
   }
 
@@ -144,11 +150,4 @@ export class MemoryLog implements ChangeLog {
     this.#schemas.set(schema.table, versions.set(schema.version, schema));
     this.#newest.set(schema.table, schema);
   }
-}
-
-function sizeOf(batch: ChangeBatch): number {
-  return batch.sections.reduce(
-    (sum, section) => sum + (section.kind === 'rows' ? section.bytes.length : 0),
-    0,
-  );
 }
