@@ -97,6 +97,7 @@ export interface TruncateSection {
   readonly kind: 'truncate';
   readonly table: TableId;
   readonly version: Version;
+  readonly only?: RowCondition;
 }
 
 /**
@@ -107,4 +108,25 @@ export interface SweepSection {
   readonly kind: 'sweep';
   readonly table: TableId;
   readonly version: Version;
+  readonly only?: RowCondition;
+}
+
+/**
+ * Some rows of a table: those whose string column `column`, never NULL, has this value. Several shards
+ * may go into one table; what empties one of them must not touch the rows of the others.
+ */
+export interface RowCondition {
+  readonly column: string;
+  readonly value: string;
+}
+
+/** A text that is equal for the same rows of the same table; of a whole table its id. */
+export function scopeOf({
+  table,
+  only,
+}: {
+  table: TableId;
+  only?: RowCondition | undefined;
+}): string {
+  return only === undefined ? table : JSON.stringify([table, only.column, only.value]);
 }

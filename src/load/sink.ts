@@ -16,8 +16,8 @@ export interface Sink extends AsyncDisposable {
   /** Creates or evolves the table so that rows of this schema fit. */
   applySchema(section: SchemaSection): Promise<void>;
   /**
-   * Deletes every row older than the section's version; used by truncate and by the end of a
-   * snapshot. Does nothing when there is no such table.
+   * Deletes every row older than the section's version, of those that `only` names when it is there;
+   * used by truncate and by the end of a snapshot. Does nothing when there is no such table.
    */
   deleteOlder(section: TruncateSection | SweepSection): Promise<void>;
   /** Writes rows, visible when it resolves. Throws if the store took fewer rows than were sent. */

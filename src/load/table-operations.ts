@@ -1,4 +1,9 @@
-import type { SchemaSection, SweepSection, TruncateSection } from '../change/change-batch.ts';
+import {
+  type SchemaSection,
+  type SweepSection,
+  scopeOf,
+  type TruncateSection,
+} from '../change/change-batch.ts';
 import type { MessageLayout } from '../change/message-layout.ts';
 import type { Version } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
@@ -23,21 +28,22 @@ export type BarrierOperation = SchemaSection | TruncateSection | SweepSection;
  * Gathers the sections of some log entries per table. Rows between two barriers of a table, or two
  * schema versions, become one operation. The same entries give the same operations every time.
  *
- * `truncatedAt` holds the newest truncate of each table and is kept up to date. A sweep deletes up to
- * it as well: a chunk read before the truncate may have been appended after it, and nothing but the
+ * `truncatedAt` holds the newest truncate of each table, or of the rows in it that a truncate was limited
+ * to (by `scopeOf`), and is kept up to date. A sweep deletes up to it as well: a chunk read before the truncate may have been appended after it, and nothing but the
  * rows then present was deleted by it.
  */
 export function groupByTable(
   entries: readonly FeedEntry[],
-  truncatedAt: Map<TableId, Version>,
+  truncatedAt: Map<string, Version>,
 ): Map<TableId, TableOperation[]> {
   const tables = new Map<TableId, (OpenRows | BarrierOperation)[]>();
   for (const section of entries.flatMap(({ batch }) => batch.sections)) {
     const operations = tables.get(section.table) ?? [];
     tables.set(section.table, operations);
     if (section.kind !== 'rows' && section.kind !== 'messages') {
-      const version = larger(section.version, truncatedAt.get(section.table) ?? 0n);
-      if (section.kind === 'truncate') truncatedAt.set(section.table, version);
+      const scope = scopeOf(section.kind === 'schema' ? { table: section.table } : section);
+      const version = larger(section.version, truncatedAt.get(scope) ?? 0n);
+      if (section.kind === 'truncate') truncatedAt.set(scope, version);
       operations.push(section.kind === 'sweep' ? { ...section, version } : section);
       continue;
     }

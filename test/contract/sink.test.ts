@@ -126,6 +126,32 @@ describe.each([
     ]);
   });
 
+  test('deletes what is older among the rows of one shard only, when it is told so', async () => {
+    await using opened = await open();
+    const { sink, rows } = opened;
+    const shard: Column = {
+      name: 'shard',
+      type: { kind: 'string' },
+      nullable: false,
+      sourceType: 'varchar(255)',
+    };
+    const merged = schemaOf([shard, id, note], { key: ['shard', 'id'] });
+    await sink.applySchema(sectionOf(merged));
+    await sink.write(
+      loadOf(merged, [
+        [10, "o'ne", 1, 'a'],
+        [11, 'two', 1, 'b'],
+        [30, "o'ne", 2, 'c'],
+      ]),
+    );
+    const only = { column: 'shard', value: "o'ne" };
+    await sink.deleteOlder({ kind: 'sweep', table: 'shop.orders', version: 20n, only });
+    expect(await rows('shop.orders')).toEqual([
+      ["o'ne", '2', 'c'],
+      ['two', '1', 'b'],
+    ]);
+  });
+
   test('may be given everything again', async () => {
     await using opened = await open();
     const { sink, rows } = opened;

@@ -40,11 +40,11 @@ export class ClickhouseSink implements Sink {
     this.#fitting.set(table, schema.version);
   }
 
-  async deleteOlder({ table, version }: TruncateSection | SweepSection): Promise<void> {
+  async deleteOlder({ table, version, only }: TruncateSection | SweepSection): Promise<void> {
     await this.#forTable(table, async () => {
       if ((await this.#readTable(table)) === undefined) return;
-      await this.#engine.command(deleteOlder(table), {
-        params: { version: version.toString() },
+      await this.#engine.command(deleteOlder(table, only?.column), {
+        params: { version: version.toString(), ...(only && { only: only.value }) },
         // The index would skip the newer row of a key and bring the older one back.
         settings: { use_skip_indexes_if_final: 0 },
       });

@@ -76,14 +76,16 @@ export function planSchema(existing: ExistingTable | undefined, section: SchemaS
 }
 
 /**
- * Deletes rows older than `{version:UInt64}`: writes a deleted row of that version for each key whose
- * current row is older. Repeated, it finds nothing left; a row that came after it wins.
+ * Deletes rows older than `{version:UInt64}`, of those whose column `only` is `{only:String}` when it is
+ * given: writes a deleted row of that version for each key whose current row is older. Repeated, it finds
+ * nothing left; a row that came after it wins.
  */
-export function deleteOlder(table: TableId): string {
+export function deleteOlder(table: TableId, only?: string): string {
   const target = physicalTable(table);
+  const condition = only === undefined ? '' : ` AND ${quoteIdentifier(only)} = {only:String}`;
   return (
     `INSERT INTO ${target} SELECT * REPLACE ({version:UInt64} AS ${versionColumn}, 1 AS ${deletedColumn}) ` +
-    `FROM (SELECT * FROM ${target} FINAL WHERE ${versionColumn} < {version:UInt64})`
+    `FROM (SELECT * FROM ${target} FINAL WHERE ${versionColumn} < {version:UInt64}${condition})`
   );
 }
 

@@ -46,9 +46,10 @@ export class MemorySink implements Sink {
     known.schema = schema;
   }
 
-  async deleteOlder({ table, version }: TruncateSection | SweepSection): Promise<void> {
+  async deleteOlder({ table, version, only }: TruncateSection | SweepSection): Promise<void> {
     for (const row of this.#tables.get(table)?.rows.values() ?? []) {
       if (row.version >= version || row.deleted) continue;
+      if (only !== undefined && row.values.get(only.column) !== only.value) continue;
       row.version = version;
       row.deleted = true;
     }
