@@ -1,3 +1,5 @@
+import { parseOffsets, reachesOffsets } from './offset-vector.ts';
+
 /**
  * A place in a source's history, between two transactions.
  *
@@ -11,7 +13,10 @@ export interface Position {
   readonly file: string;
   /** Byte offset in that file. */
   readonly offset: number;
-  /** MySQL: executed GTID set; MariaDB: GTID position; absent when the server has none. */
+  /**
+   * MySQL: executed GTID set; MariaDB: GTID position; absent when the server has none. A queue: the
+   * offset in each partition (offset-vector.ts).
+   */
   readonly gtid?: string;
   /** `@@server_uuid`, or on MariaDB `server_id`: tells when the epoch must grow. */
   readonly serverId: string;
@@ -63,6 +68,19 @@ export function versionOf(position: Position): Version {
 export function comparePositions(left: Position, right: Position): number {
   const difference = versionOf(left) - versionOf(right);
   return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
+/**
+ * Whether a reader at `position` has everything that was there at `end`. Unlike the order of positions
+ * this holds for any end of a queue, whose partitions are not read in one order.
+ */
+export function hasReached(position: Position, end: Position): boolean {
+  const offsets = parseOffsets(position.gtid ?? '-');
+  const wanted = parseOffsets(end.gtid ?? '-');
+  if (offsets === undefined || wanted === undefined || position.epoch !== end.epoch) {
+    return comparePositions(position, end) >= 0;
+  }
+  return reachesOffsets(offsets, wanted);
 }
 
 export function renderPosition(position: Position): string {
