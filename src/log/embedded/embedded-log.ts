@@ -15,6 +15,8 @@ import type { EmbeddedLogOptions } from './options.ts';
 const groupBytes = 8 * 1024 ** 2;
 /** Entries removed by one commit, so that making room never stops the log for long. */
 const trimEntries = 1_000;
+/** Entries in one answer, so that a read for a table that seldom changes never holds the event loop for long. */
+const readEntries = 10_000;
 
 /** A batch ready to be written, with what the log must know of it. */
 interface EncodedBatch {
@@ -86,7 +88,7 @@ export class EmbeddedLog implements ChangeLog {
     }
     const entries: LogEntry[] = [];
     let bytes = 0;
-    for (let next = offset; next < end; next++) {
+    for (let next = offset; next < end && entries.length < readEntries; next++) {
       const entry = this.#tables.entry(next);
       if (wants === undefined) bytes += entry?.size ?? 0;
       if (entries.length > 0 && bytes > maxBytes) break;

@@ -1,0 +1,331 @@
+import PQueue from 'p-queue';
+import type { ChangeBatch, Section } from '../../change/change-batch.ts';
+import type { TableId } from '../../change/table-id.ts';
+import type { TableSchema } from '../../change/table-schema.ts';
+import { CdcError } from '../../errors.ts';
+import type { ChangeFormat } from '../../format/change-format.ts';
+import type { KafkaCluster, RecordProducer } from '../../kafka/kafka-cluster.ts';
+import type { Logger } from '../../ops/logger.ts';
+import type { AppendOptions, LogOffset } from '../change-log.ts';
+import { ChangeWriter } from './change-writer.ts';
+import type { Barrier, CommitRecord } from './commit-record.ts';
+import { CommitSender } from './commit-sender.ts';
+import type { CommitState } from './commit-state.ts';
+import type { LogTopics } from './log-topics.ts';
+import type { KafkaLogOptions } from './options.ts';
+import { type PartitionBatch, PartitionBatches } from './partition-batches.ts';
+import { PendingAppend } from './pending-commit.ts';
+import { takeOver } from './take-over.ts';
+
+/** Longest wait for the last commit when the log is closed. */
+const closeMs = 3_000;
+const checkPartitionsEveryMs = 60_000;
+
+export interface LogWriterContext {
+  readonly cluster: KafkaCluster;
+  readonly topics: LogTopics;
+  readonly options: KafkaLogOptions;
+  readonly format: ChangeFormat;
+  readonly logger: Logger;
+  /** What the commits so far say; `committed` keeps it up to date. */
+  readonly state: CommitState;
+  /** Takes in commits that other writers have stored. */
+  readonly catchUp: () => Promise<void>;
+  /** Topics found to be gone, until a table was stopped for each. */
+  readonly reported: Set<string>;
+  readonly committed: (record: CommitRecord, offset: LogOffset) => void;
+}
+
+/**
+ * The one writer of a log. Opening it shuts out every earlier one and reads what that had left.
+ * After an error it is of no more use: what is stored is found out by the next writer.
+ *
+ *   append A ─ encode ─ send ──────── stored ┐ folded in this order
+ *   append B          ─ encode ─ send ─ stored ┘──> pending commit ──> commit record ──> visible
+ */
+export class LogWriter {
+  readonly #context: LogWriterContext;
+  readonly #producer: RecordProducer;
+  readonly #batches: PartitionBatches;
+  readonly #changes: ChangeWriter;
+  readonly #schemas = new Map<string, TableSchema>();
+  readonly #encoding = new PQueue({ concurrency: 1 });
+  /** Appends that are not folded into a commit yet, in the order they were encoded. */
+  readonly #appends: PendingAppend[] = [];
+  /** Parts of a transaction whose end has not been met. */
+  #open: PendingAppend[] = [];
+  readonly #commits: CommitSender;
+  /** Topics that are gone; the error for each is thrown at its next rows. */
+  #lost = new Set<string>();
+  #failure: unknown;
+  #waiting: { resolve: () => void; reject: (error: unknown) => void; when: () => boolean }[] = [];
+  #partitionsCheckedAtMs = performance.now();
+
+  static async open(context: LogWriterContext): Promise<LogWriter> {
+    const producer = await context.cluster.openProducer({
+      writerId: `strata.${context.topics.names.commits}`,
+    });
+    const writer = new LogWriter(context, producer);
+    try {
+      writer.#lost = await takeOver(context, producer, writer.#batches);
+      return writer;
+    } catch (error) {
+      await producer[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(context: LogWriterContext, producer: RecordProducer) {
+    this.#context = context;
+    this.#producer = producer;
+    this.#batches = new PartitionBatches(producer, context.options.compression);
+    this.#commits = new CommitSender({
+      ...context,
+      producer,
+      topic: context.topics.names.commits,
+      retentionHours: context.options.retentionHours,
+      onStored: () => this.#wake(),
+      onError: (error) => this.#fail(error),
+    });
+    this.#changes = new ChangeWriter({
+      format: context.format,
+      batches: this.#batches,
+      hasTombstones: context.options.compaction,
+      schema: (table, version) =>
+        this.#schemas.get(schemaKey(table, version)) ?? context.state.schema(table, version),
+    });
+  }
+
+  /** Why it is of no more use; undefined while it works. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  get hasOpenParts(): boolean {
+    return this.#open.length > 0;
+  }
+
+  /**
+   * Resolves when the records are stored, and where something waits for the commit (chunks, barriers,
+   * checkpoints alone) when that is.
+   */
+  async append(batches: readonly ChangeBatch[], options: AppendOptions): Promise<void> {
+    this.#throwIfFailed();
+    options.signal?.throwIfAborted();
+    const append = new PendingAppend(batches, options);
+    const onAbort = () => this.#fail(options.signal?.reason);
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await this.#encoding.add(() => this.#write(append));
+      await this.#until(() => !this.#appends.includes(append));
+      if (needsCommit(append)) {
+        await this.#until(() => append.commit?.isStored === true);
+      }
+    } finally {
+      options.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Resolves when everything appended is committed, except for open parts. */
+  async drain(): Promise<void> {
+    await this.#encoding.onIdle();
+    await this.#until(() => this.#appends.length === 0);
+    this.#commits.hurry();
+    await this.#until(() => this.#commits.isIdle);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // What is stored but not committed would be found as a tail; better to leave none.
+    const lastMs = AbortSignal.timeout(closeMs);
+    await Promise.race([this.drain().catch(() => undefined), once(lastMs)]);
+    this.#fail(new CdcError('CDC_INTERNAL', 'Appending to a change log that was closed.'));
+    await this.#encoding.onIdle();
+    await this.#commits.stop();
+    await this.#producer[Symbol.asyncDispose]();
+  }
+
+  async #write(append: PendingAppend): Promise<void> {
+    this.#throwIfFailed();
+    this.#appends.push(append);
+    try {
+      for (const batch of append.batches) {
+        for (const section of batch.sections) await this.#writeSection(section, batch, append);
+      }
+      for (const filled of this.#batches.filled()) append.sent(this.#batches.send(filled));
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+    append.stored().then(
+      () => this.#fold(),
+      (error) => this.#fail(this.#explain(error)),
+    );
+    this.#checkPartitions();
+  }
+
+  async #writeSection(section: Section, batch: ChangeBatch, append: PendingAppend): Promise<void> {
+    if (section.kind === 'messages') {
+      throw new CdcError('CDC_INTERNAL', 'Messages of others cannot be written into topics again.');
+    }
+    if (section.kind !== 'rows') return this.#writeBarrier(section, batch, append);
+    const topic = this.#topicOf(section);
+    const partitions = await this.#partitionsOf(topic, section.table);
+    await this.#changes.writeRows(section, batch, partitions, append);
+  }
+
+  async #writeBarrier(barrier: Barrier, batch: ChangeBatch, append: PendingAppend): Promise<void> {
+    if (barrier.kind === 'schema') {
+      const { schema } = barrier;
+      this.#schemas.set(schemaKey(schema.table, schema.version), schema);
+    }
+    for (const filled of this.#batches.filled()) append.sent(this.#batches.send(filled));
+    append.barrier(barrier);
+    const { names } = this.#context.topics;
+    for (const event of this.#changes.eventsOf(barrier, batch)) {
+      const topic = event.to === 'table' ? this.#topicOf(barrier) : names[event.to];
+      const about = { table: barrier.table, version: barrier.version, batch };
+      for (const partition of await this.#partitionsOf(topic, barrier.table)) {
+        this.#changes.writeEvent(event, about, partition);
+      }
+    }
+  }
+
+  #topicOf(section: { readonly topic?: string; readonly table: TableId }): string {
+    if (section.topic !== undefined) return section.topic;
+    return `${this.#context.topics.names.schema}.${section.table}`;
+  }
+
+  async #partitionsOf(topic: string, table: TableId): Promise<readonly PartitionBatch[]> {
+    if (this.#lost.has(topic)) {
+      this.#context.reported.add(topic);
+      throw topicLost(topic, table);
+    }
+    const known = this.#batches.of(topic);
+    if (known !== undefined) return known;
+    const { partitions } = await this.#context.topics.ensure(topic);
+    return this.#batches.open(topic, Array(partitions).fill(0));
+  }
+
+  /** Appends leave in the order they came, so that a commit holds whole ones. */
+  #fold(): void {
+    for (;;) {
+      const append = this.#appends[0];
+      if (append === undefined || !append.isStored || this.#failure !== undefined) break;
+      this.#appends.shift();
+      if (append.options.open === true) {
+        this.#open.push(append);
+        continue;
+      }
+      const endsTransaction = append.batches.some(({ origin }) => origin === 'stream');
+      for (const part of endsTransaction ? this.#open.splice(0) : []) {
+        this.#commits.add(part, false);
+      }
+      this.#commits.add(append, needsCommit(append));
+      if (append.batches.length === 0) this.#forgetLost();
+    }
+    this.#commits.start();
+    this.#wake();
+  }
+
+  /** A table has been stopped for its topic, so nothing need be remembered of that. */
+  #forgetLost(): void {
+    const { reported } = this.#context;
+    this.#commits.lose(reported);
+    for (const topic of reported) this.#lost.delete(topic);
+    reported.clear();
+  }
+
+  /** A topic with more partitions than before is written anew, by a writer that knows them. */
+  #checkPartitions(): void {
+    const now = performance.now();
+    if (now - this.#partitionsCheckedAtMs < checkPartitionsEveryMs) return;
+    this.#partitionsCheckedAtMs = now;
+    const { cluster } = this.#context;
+    const used = this.#batches.topics();
+    cluster.describeTopics([...used.keys()]).then(
+      (found) => {
+        const grown = [...used].find(
+          ([topic, count]) => (found.get(topic)?.partitions.length ?? 0) > count,
+        );
+        if (grown !== undefined) this.#fail(partitionsAdded(grown[0]));
+      },
+      () => undefined,
+    );
+  }
+
+  #explain(error: unknown): unknown {
+    if (!(error instanceof CdcError) || error.code !== 'CDC_KAFKA_TOPIC_NOT_FOUND') return error;
+    const topic = String(error.details['topic']);
+    const table = [...this.#context.state.newestSchemas().values()].find(
+      (schema) => this.#topicOf(schema) === topic,
+    )?.table;
+    this.#context.reported.add(topic);
+    return topicLost(topic, table ?? topic, error);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#wake();
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #until(when: () => boolean): Promise<void> {
+    this.#throwIfFailed();
+    if (when()) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ resolve, reject, when });
+    });
+  }
+
+  #wake(): void {
+    this.#waiting = this.#waiting.filter(({ resolve, reject, when }) => {
+      if (this.#failure !== undefined) reject(this.#failure);
+      else if (when()) resolve();
+      else return true;
+      return false;
+    });
+  }
+}
+
+function once(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function needsCommit({ batches }: PendingAppend): boolean {
+  return (
+    batches.length === 0 ||
+    batches.some(
+      ({ origin, sections }) =>
+        origin === 'snapshot' || sections.some(({ kind }) => kind !== 'rows'),
+    )
+  );
+}
+
+function topicLost(topic: string, table: TableId, cause?: unknown): CdcError {
+  return new CdcError(
+    'CDC_LOG_TOPIC_LOST',
+    `Writing changes of ${table}: its topic ${topic} was deleted, and what it held is gone.`,
+    {
+      cause,
+      details: { topic, table },
+      remedy: `Create it anew and fill it from the source: cdc init --tables ${table}`,
+    },
+  );
+}
+
+function partitionsAdded(topic: string): CdcError {
+  return new CdcError(
+    'CDC_KAFKA_UNREACHABLE',
+    `Writing to ${topic}: partitions were added; it is opened anew.`,
+    { details: { topic } },
+  );
+}
+
+function schemaKey(table: TableId, version: string): string {
+  return `${version} ${table}`;
+}
