@@ -215,8 +215,10 @@ export const errorRegistry = {
   },
   CDC_DEMO_SERVER_MISSING: {
     kind: 'operator',
-    meaning: 'No MySQL-compatible server could be found or installed for the demo.',
-    remedy: 'Install mariadb-server, or set CDC_DEMO_MYSQL_URL to a server of your own.',
+    meaning: 'A server that the demo needs could not be found, installed or started here.',
+    remedy:
+      'Install mariadb-server, or set CDC_DEMO_MYSQL_URL to a server of your own. A Kafka broker ' +
+      'needs Java 17 and Maven.',
   },
   CDC_INTERNAL: {
     kind: 'bug',

@@ -2,16 +2,18 @@ import { sep } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { LocalServer } from '../../src/demo/server/local-server.ts';
 import { renderServerUrl } from '../../src/demo/server/server-address.ts';
+import { offerKafka } from './kafka-on-demand.ts';
 import { type ServerFlavour, serverProgram, serverVariables } from './test-server.ts';
 
 /**
  * Starts one MariaDB and one MySQL for the whole run, unless only unit tests run. A server that
- * cannot be had fails the run in CI; elsewhere its tests are skipped, which is said loudly.
+ * cannot be had fails the run in CI; elsewhere its tests are skipped, which is said loudly. A Kafka
+ * broker starts when the first test asks for it.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const files = project.vitest.state.getPaths();
   const isUnitOnly = files.every((file) => file.includes(`${sep}test${sep}unit${sep}`));
-  const started: LocalServer[] = [];
+  const started: AsyncDisposable[] = [];
   const stop = async () => {
     await Promise.all(started.map((server) => server[Symbol.asyncDispose]()));
   };
@@ -28,12 +30,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     throw error;
   }
   project.provide('serverUrls', serverUrls);
+  if (!isUnitOnly) started.push(await offerKafka(project));
   return stop;
 }
 
 async function startServer(
   flavour: ServerFlavour,
-  started: LocalServer[],
+  started: AsyncDisposable[],
 ): Promise<string | undefined> {
   try {
     const server = await LocalServer.open(await serverProgram(flavour));

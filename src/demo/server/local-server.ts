@@ -1,18 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
-import { CdcError } from '../../errors.ts';
 import { Secret } from '../../lib/secret.ts';
 import { findFreePort } from './free-port.ts';
 import type { ServerAddress } from './server-address.ts';
+import { ServerProcess } from './server-process.ts';
 import type { ServerProgram } from './server-program.ts';
-import { watchOver } from './watchdog.ts';
 
 const startLimitMs = 60_000;
 const pollMs = 25;
@@ -30,8 +26,7 @@ export class LocalServer implements AsyncDisposable {
   readonly #extraOptions: readonly string[];
   readonly #password = new Secret(randomBytes(16).toString('hex'));
   #port = 0;
-  #process: ChildProcess | undefined;
-  #watchdog: ChildProcess | undefined;
+  #process: ServerProcess | undefined;
 
   private constructor(program: ServerProgram, folder: string, extraOptions: readonly string[]) {
     this.#program = program;
@@ -63,7 +58,7 @@ export class LocalServer implements AsyncDisposable {
 
   /** Process id of the server, undefined while it does not run. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#process?.isRunning ? this.#process.pid : undefined;
   }
 
   get address(): ServerAddress {
@@ -72,23 +67,27 @@ export class LocalServer implements AsyncDisposable {
 
   /** Starts a server that was stopped or killed, on the same data and port. */
   async start(): Promise<void> {
-    if (this.#process !== undefined) return;
-    const child = this.#spawn();
+    if (this.#process?.isRunning) return;
+    const child = new ServerProcess([...this.#program.command, ...this.#options()], {
+      folder: this.folder,
+      logFile: join(this.folder, 'log'),
+    });
+    this.#process = child;
     const deadline = Date.now() + startLimitMs;
     while (!(await this.#accepts())) {
-      if (this.#process !== child || Date.now() > deadline) throw await this.#startFailure();
+      if (!child.isRunning || Date.now() > deadline) throw await child.startFailure();
       await delay(pollMs);
     }
   }
 
   /** Shuts down in order and waits for the end of the process. */
-  stop(): Promise<void> {
-    return this.#end('SIGTERM');
+  async stop(): Promise<void> {
+    await this.#process?.end('SIGTERM');
   }
 
   /** Ends the server as a crash would. */
-  kill(): Promise<void> {
-    return this.#end('SIGKILL');
+  async kill(): Promise<void> {
+    await this.#process?.end('SIGKILL');
   }
 
   /** Ends the server and removes its data. */
@@ -109,27 +108,6 @@ export class LocalServer implements AsyncDisposable {
         if (!taken || attempt === portAttempts) throw error;
       }
     }
-  }
-
-  #spawn(): ChildProcess {
-    const [file, ...args] = this.#program.command;
-    const log = openSync(this.#logFile, 'a', 0o600);
-    // A session of its own: Ctrl-C in our terminal reaches us only, and we stop the server in order.
-    const child = spawn(file, [...args, ...this.#options()], {
-      stdio: ['ignore', log, log],
-      detached: true,
-    });
-    closeSync(log);
-    child.unref();
-    this.#process = child;
-    if (child.pid !== undefined) this.#watchdog = watchOver(child.pid, this.folder);
-    const ended = () => {
-      if (this.#process !== child) return;
-      this.#watchdog?.kill('SIGKILL');
-      this.#process = undefined;
-    };
-    child.once('exit', ended).once('error', ended);
-    return child;
   }
 
   #options(): string[] {
@@ -182,25 +160,5 @@ export class LocalServer implements AsyncDisposable {
     } catch {
       return false; // not yet; `start` gives up when the process ends or the time is over
     }
-  }
-
-  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    const child = this.#process;
-    if (child === undefined) return;
-    child.ref();
-    const exit = once(child, 'exit');
-    child.kill(signal);
-    await exit;
-  }
-
-  async #startFailure(): Promise<CdcError> {
-    const log = await readFile(this.#logFile, 'utf8').catch(() => '');
-    const end = log.trim().split('\n').slice(-8).join('\n');
-    const command = this.#program.command.join(' ');
-    return new CdcError('CDC_DEMO_SERVER_MISSING', `${command} did not start:\n${end}`);
-  }
-
-  get #logFile(): string {
-    return join(this.folder, 'log');
   }
 }

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { CdcError } from '../../errors.ts';
+import { installPackages } from './debian-packages.ts';
 import { findProgram, runProgram } from './program.ts';
 import type { ServerProgram } from './server-program.ts';
 
@@ -32,13 +33,13 @@ export async function findMariadb(): Promise<ServerProgram | undefined> {
  * Throws CDC_DEMO_SERVER_MISSING.
  */
 export async function installMariadb(report: (line: string) => void): Promise<ServerProgram> {
-  const [command, ...prefix] = await packageCommand();
-  report(`Installing ${packageName} with apt-get`);
-  await runProgram(command, [...prefix, 'update', '-q']);
-  await runProgram(command, [
-    ...prefix,
-    ...['install', '-q', '-y', '--no-install-recommends', packageName],
-  ]);
+  if (!(await installPackages([packageName], report))) {
+    throw new CdcError(
+      'CDC_DEMO_SERVER_MISSING',
+      'Neither MariaDB nor MySQL is on this machine, and it cannot be installed without asking you.',
+      { remedy: await installHint() },
+    );
+  }
   const program = await findMariadb();
   if (program === undefined) {
     throw new CdcError('CDC_DEMO_SERVER_MISSING', `${packageName} came without mariadbd.`);
@@ -46,25 +47,8 @@ export async function installMariadb(report: (line: string) => void): Promise<Se
   return program;
 }
 
-async function packageCommand(): Promise<[string, ...string[]]> {
-  const apt = await findProgram('apt-get');
-  if (apt !== undefined && process.getuid?.() === 0) return [apt];
-  const sudo = await findProgram('sudo');
-  if (apt !== undefined && sudo !== undefined) {
-    const asksNothing = await runProgram(sudo, ['-n', 'true']).then(
-      () => true,
-      () => false,
-    );
-    if (asksNothing) return [sudo, '-n', apt];
-  }
-  throw new CdcError(
-    'CDC_DEMO_SERVER_MISSING',
-    'Neither MariaDB nor MySQL is on this machine, and it cannot be installed without asking you.',
-    { remedy: installHint(apt !== undefined) },
-  );
-}
-
-function installHint(hasApt: boolean): string {
+async function installHint(): Promise<string> {
+  const hasApt = (await findProgram('apt-get')) !== undefined;
   const install = hasApt
     ? `sudo apt-get install ${packageName}`
     : process.platform === 'darwin'

@@ -33,9 +33,18 @@ export async function runProgram(command: string, args: readonly string[]): Prom
     return stdout;
   } catch (error) {
     const { stderr = '' } = error as { stderr?: string };
-    const lastWords = stderr.trim().split('\n').slice(-5).join('\n') || String(error);
+    const lastWords = lastWordsOf(stderr) || String(error);
     throw new CdcError('CDC_DEMO_SERVER_MISSING', `Running ${command} failed: ${lastWords}`, {
       cause: error,
     });
   }
+}
+
+/** The last lines of what a program printed; frames of a Java stack left out, since what happened stands above them. */
+export function lastWordsOf(text: string): string {
+  const lines = text.trim().split('\n');
+  return lines
+    .filter((line) => !/^\s+(at |\.\.\. \d)/.test(line))
+    .slice(-8)
+    .join('\n');
 }

@@ -1,0 +1,22 @@
+import { randomBytes } from 'node:crypto';
+import { inject } from 'vitest';
+import type { KafkaConnection } from '../../src/kafka/options.ts';
+
+/**
+ * The shared broker of this run, started by the first who asks; CDC_TEST_KAFKA_BROKERS (host:port, with
+ * commas) replaces it. Its topics are shared too: use `randomName`. A test that kills or configures a
+ * broker opens a `LocalKafka` of its own.
+ */
+export async function testKafka(): Promise<KafkaConnection> {
+  const given = process.env['CDC_TEST_KAFKA_BROKERS'];
+  if (given) return { brokers: given.split(',') };
+  const response = await fetch(inject('kafkaOfferUrl'));
+  const text = await response.text();
+  if (!response.ok) throw new Error(`there is no Kafka broker in this run: ${text}`);
+  return { brokers: [text] };
+}
+
+/** A name for a topic, a prefix, a group or a writer that nobody else uses. */
+export function randomName(what = 'test'): string {
+  return `${what}_${randomBytes(5).toString('hex')}`;
+}
