@@ -16,6 +16,7 @@ import { type DemoReport, reportOf } from './demo-report.ts';
 import { dropSchool, fillSchool } from './school/fill-school.ts';
 import { SchoolGenerator } from './school/school-generator.ts';
 import { schoolDatabases } from './school/school-schema.ts';
+import { openDemoBroker } from './server/demo-broker.ts';
 import { openDemoServer } from './server/demo-server.ts';
 import type { ServerAddress } from './server/server-address.ts';
 
@@ -28,6 +29,8 @@ export interface DemoOptions {
   /** Bounded: the school is busy for `seconds`, then the proof. */
   readonly once: boolean;
   readonly seconds?: number;
+  /** Changes wait in the state folder, or go through the topics of a Kafka broker. Default: `embedded`. */
+  readonly log?: 'embedded' | 'kafka';
   /** Where the project is written; must be empty. A temporary folder, removed at the end, when absent. */
   readonly folder?: string;
   readonly onEvent: (event: DemoEvent) => void;
@@ -70,6 +73,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport | undefi
   const { onEvent, logger } = options;
   const step = (text: string) => onEvent({ kind: 'step', text });
   await using server = await openDemoServer(step);
+  await using broker = options.log === 'kafka' ? await openDemoBroker(step) : undefined;
   const connection = await openConnection(server.address);
   const trial =
     options.folder === undefined ? await mkdtemp(join(tmpdir(), 'cdc-demo-')) : undefined;
@@ -80,7 +84,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport | undefi
     step(`${filled.tables} tables, ${filled.rows.toLocaleString('en')} rows are there`);
     if (options.signal.aborted) return undefined;
     const folder = resolve(options.folder ?? join(trial ?? tmpdir(), 'online-school'));
-    const config = await writeProject(folder, server.address);
+    const config = await writeProject(folder, server.address, broker?.address ?? 'embedded');
     // Held from here to the end, so that the engine is not started anew between the phases.
     await using warehouse = await openQuery(config, logger);
     const initialized = await initProject(config, {
@@ -110,12 +114,16 @@ function openConnection(address: ServerAddress) {
   return createConnection({ host, port, user, password: password.reveal(), timezone: 'Z' });
 }
 
-async function writeProject(folder: string, address: ServerAddress): Promise<ProjectConfig> {
+async function writeProject(
+  folder: string,
+  address: ServerAddress,
+  log: string,
+): Promise<ProjectConfig> {
   const { host, port, user, password } = address;
   await createProject({
     template: 'online-school',
     folder,
-    values: { host, port: String(port), user },
+    values: { host, port: String(port), user, log },
   });
   // The password reaches the project as a user's would: by its .env file, readable by its owner only.
   await writeFile(join(folder, '.env'), `CDC_SOURCE_PASSWORD=${password.reveal()}\n`, {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { DemoEvent } from '../../demo/demo.ts';
 import type { CommandContext } from '../context.ts';
 import { renderDemo, renderDemoView, renderReady } from '../presenter/demo.ts';
@@ -13,6 +13,7 @@ interface DemoOptions extends JsonOption {
   readonly once?: boolean;
   readonly folder?: string;
   readonly seconds?: number;
+  readonly log: 'embedded' | 'kafka';
 }
 
 export function registerDemo(program: Command, context: CommandContext): void {
@@ -22,14 +23,20 @@ export function registerDemo(program: Command, context: CommandContext): void {
     .option('--once', 'keep the school busy for a while instead of until Ctrl-C')
     .option('--seconds <number>', 'how long that is (default: 30)', parseSeconds)
     .option('--folder <folder>', 'keep the project there (default: a temporary folder)')
+    .addOption(
+      new Option('--log <log>', 'where changes wait between capture and load')
+        .choices(['embedded', 'kafka'])
+        .default('embedded'),
+    )
     .option('--json', 'print the report as JSON on the last line (docs/cli-json.md)')
     .addHelpText('after', example('cdc demo --once --json'))
-    .action(async ({ json, once, folder, seconds }: DemoOptions) => {
+    .action(async ({ json, once, folder, seconds, log }: DemoOptions) => {
       const { runDemo } = await import('../../demo/demo.ts');
       const report = await runDemo({
         logger: context.logger('warn'),
         signal: context.signal,
         once: once === true,
+        log,
         ...(folder !== undefined && { folder: resolve(context.io.currentFolder, folder) }),
         ...(seconds !== undefined && { seconds }),
         onEvent: eventDisplay(context),
