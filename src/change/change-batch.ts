@@ -96,6 +96,8 @@ export interface SchemaSection {
 export interface TruncateSection {
   readonly kind: 'truncate';
   readonly table: TableId;
+  /** The statement; for people. */
+  readonly ddl?: string;
   readonly version: Version;
   readonly only?: RowCondition;
 }

@@ -39,7 +39,7 @@ const columnOptions = z.strictObject({
 const tableName = /^[^.\s]+\.[^.\s]+$/;
 
 /** A topic, or several by a pattern, that fill a table. */
-export const topicTableOptions = z.strictObject({
+const topicTableFields = z.strictObject({
   topic: z
     .string()
     .regex(/^[A-Za-z0-9._*?-]+$/, { message: 'is not a name or pattern of topics' })
@@ -83,6 +83,29 @@ export const topicTableOptions = z.strictObject({
   owner: z.string().optional().meta({ description: 'Who answers for the data; for people.' }),
   description: z.string().optional().meta({ description: 'What the table is; for people.' }),
 });
+
+export const topicTableOptions = topicTableFields.superRefine((entry, context) => {
+  const { topic, table, format, key, columns } = entry;
+  const complain = (path: string, message: string) =>
+    context.addIssue({ code: 'custom', path: [path], message });
+  if (starsOf(table) > starsOf(topic)) complain('table', 'has more * than the topic');
+  if (format === 'maxwell' && columns === undefined) {
+    complain('format', 'needs columns: messages of Maxwell have no types; see `cdc topics add`');
+  }
+  const hasOwnKey = format === 'json' || format === 'filebeat';
+  if (columns !== undefined && key === undefined && !hasOwnKey) {
+    complain('columns', 'need a key beside them');
+  }
+  const names = columns?.map(({ name }) => name);
+  const missing = key?.filter((name) => names !== undefined && !names.includes(name)) ?? [];
+  if (missing.length > 0) complain('key', `is not among the columns: ${missing.join(', ')}`);
+  const twice = names?.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) complain('columns', `name ${twice} twice`);
+});
+
+function starsOf(pattern: string): number {
+  return pattern.split('*').length - 1;
+}
 
 /** What a project file may say about topics as a source. */
 export const kafkaSourceOptions = z.strictObject({

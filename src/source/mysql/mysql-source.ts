@@ -41,6 +41,7 @@ const schemaWaitMs = 5000;
 export class MysqlSource implements Source {
   readonly #options: MysqlSourceOptions;
   readonly #replicaId: number;
+  readonly #detail: 'rows' | 'changes';
   readonly #log: MysqlSourceContext['log'];
   readonly #storedPosition: () => Position | undefined;
   readonly #logger: Logger;
@@ -54,6 +55,7 @@ export class MysqlSource implements Source {
   constructor(options: MysqlSourceOptions, context: MysqlSourceContext) {
     this.#options = options;
     this.#replicaId = options.serverId ?? replicaIdOf(context.project);
+    this.#detail = context.detail ?? 'rows';
     this.#log = context.log;
     this.#storedPosition = context.position ?? (() => undefined);
     this.#logger = context.logger.child({ component: 'source' });
@@ -165,6 +167,7 @@ export class MysqlSource implements Source {
         tables: [...this.#options.tables, ...[...this.#excluded].map((table) => `!${table}`)],
       },
       serverId: this.#replicaId,
+      detail: this.#detail,
       probe: new ServerProbe({
         connected: () => this.#connected(),
         endPosition: async () => (await this.endPosition()).position,

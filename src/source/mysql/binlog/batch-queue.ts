@@ -1,5 +1,5 @@
-import type { Section } from '../../../change/change-batch.ts';
-import { binlogFileNumber, type Position } from '../../../change/position.ts';
+import type { ChangeBatch, Section, TransactionMark } from '../../../change/change-batch.ts';
+import { binlogFileNumber, type Position, packVersion } from '../../../change/position.ts';
 import type { StreamItem } from '../../source.ts';
 import { SectionBuffer } from './section-buffer.ts';
 
@@ -14,9 +14,15 @@ interface BatchQueueOptions {
   readonly from: Position;
   /** GTIDs of everything committed up to the last boundary, undefined when the server has none. */
   readonly gtid: () => string | undefined;
+  /** Given when before images and marks are wanted: the id of the transaction read or committed last. */
+  readonly transactionId?: () => string;
   /** Asks the source to stop, or to go on, sending. */
   readonly onPressure: (isFull: boolean) => void;
   readonly now: () => number;
+}
+
+interface Content extends Pick<ChangeBatch, 'sections' | 'transactions' | 'marks'> {
+  readonly open: boolean;
 }
 
 /** A batch is closed at this size, and a larger transaction handed over in parts of it. */
@@ -25,21 +31,30 @@ const partBytes = 8 * 1024 ** 2;
 /** Between these, what waits to be pulled stops the source and lets it go on. */
 const fullBytes = 16 * 1024 ** 2;
 const roomBytes = 4 * 1024 ** 2;
+/** What a mark counts for in these. */
+const markBytes = 128;
+/** Above the version of every row of a file: a transaction never goes on in another. */
+const fileEnd = 2 ** 36 - 1;
 
 /**
  * Rows of the open transaction on one side, whole transactions ready to be pulled on the other. Idle,
  * a pull gets a transaction as soon as it commits; behind, it gets all that have gathered.
  */
 export class BatchQueue {
-  /** The transaction whose commit has not been met. */
-  readonly open = new SectionBuffer();
+  /** What is added here belongs to the open transaction, whose commit has not been met. */
+  readonly sections: SectionBuffer;
   readonly #options: BatchQueueOptions;
-  readonly #ready = new SectionBuffer();
   readonly #items: StreamItem[] = [];
   #itemBytes = 0;
   #transactions = 0;
+  /** Of the transactions ready, when marks are wanted. */
+  #marks: TransactionMark[] = [];
+  /** The version of the beginning of a file. */
+  #fileVersion = { number: -1, version: 0n };
   #committedAtMs = 0;
-  #boundary: Boundary;
+  #file: string;
+  #fileNumber: number;
+  #offset: number;
   /** The position moved since the last item. */
   #hasMoved = false;
   #hasOpenParts = false;
@@ -49,16 +64,24 @@ export class BatchQueue {
 
   constructor(options: BatchQueueOptions) {
     this.#options = options;
-    const { file, offset } = options.from;
-    this.#boundary = { file, fileNumber: binlogFileNumber(file), offset };
+    this.sections = new SectionBuffer(options.transactionId !== undefined);
+    this.#file = options.from.file;
+    this.#fileNumber = binlogFileNumber(options.from.file);
+    this.#offset = options.from.offset;
+  }
+
+  /** The last boundary, in numbers. */
+  get place(): { epoch: number; fileNumber: number; offset: number } {
+    const { epoch } = this.#options.from;
+    return { epoch, fileNumber: this.#fileNumber, offset: this.#offset };
   }
 
   /** The last boundary. */
   get position(): Position {
     const { epoch, serverId } = this.#options.from;
-    const { file, offset } = this.#boundary;
     const gtid = this.#options.gtid();
-    return { epoch, file, offset, serverId, ...(gtid !== undefined && { gtid }) };
+    const place = { epoch, file: this.#file, offset: this.#offset, serverId };
+    return gtid === undefined ? place : { ...place, gtid };
   }
 
   /** True when parts of the open transaction have been handed over already. */
@@ -66,11 +89,18 @@ export class BatchQueue {
     return this.#hasOpenParts;
   }
 
-  /** Call after rows were added to `open`. */
-  noteRows(): void {
-    if (this.open.bytes < partBytes) return;
+  /** Call after rows were added to the open transaction, with its commit time as far as it is known. */
+  noteRows(boundary: Boundary, committedAtMs: number): void {
+    if (this.sections.openBytes < partBytes) return;
     this.#flushReady();
-    this.#push(true);
+    this.#committedAtMs = committedAtMs;
+    const mark = this.#markOf(boundary, fileEnd);
+    this.#push({
+      open: true,
+      sections: this.sections.takeOpen(),
+      transactions: 0,
+      ...(mark && { marks: [mark] }),
+    });
     this.#hasOpenParts = true;
     this.#release();
   }
@@ -80,15 +110,18 @@ export class BatchQueue {
     this.#move(boundary);
     this.#committedAtMs = committedAtMs;
     this.#transactions++;
-    this.#ready.absorb(this.open);
-    if (this.#hasOpenParts || this.#ready.bytes >= batchBytes) this.#flushReady();
+    this.sections.commit();
+    const mark = this.#markOf(boundary, boundary.offset);
+    if (mark !== undefined) this.#marks.push(mark);
+    if (this.#hasOpenParts || this.#readyBytes >= batchBytes) this.#flushReady();
     this.#hasOpenParts = false;
     this.#release();
   }
 
   /** A schema section between two transactions. */
   addBarrier(section: Section): void {
-    this.#ready.addBarrier(section);
+    this.sections.addBarrier(section);
+    this.sections.commit();
     this.#release();
   }
 
@@ -128,42 +161,59 @@ export class BatchQueue {
 
   /** Only onwards: to resume by GTID, the server begins at the start of a file and skips what we have. */
   #move(boundary: Boundary): void {
-    const { fileNumber, offset } = this.#boundary;
-    const distance = boundary.fileNumber - fileNumber || boundary.offset - offset;
-    if (distance <= 0) return;
-    this.#boundary = boundary;
+    const { file, fileNumber, offset } = boundary;
+    if ((fileNumber - this.#fileNumber || offset - this.#offset) <= 0) return;
+    this.#file = file;
+    this.#fileNumber = fileNumber;
+    this.#offset = offset;
     this.#hasMoved = true;
   }
 
+  get #readyBytes(): number {
+    return this.sections.wholeBytes + this.#marks.length * markBytes;
+  }
+
   #hasSomething(): boolean {
-    return this.#items.length > 0 || this.#hasMoved || !this.#ready.isEmpty;
+    return this.#items.length > 0 || this.#hasMoved || !this.sections.isWholeEmpty;
   }
 
+  /** Makes an item of the whole transactions that are ready. */
   #flushReady(): void {
-    if (this.#ready.isEmpty && !this.#hasMoved) return;
-    this.#push(false);
+    if (!this.#hasMoved && this.sections.isWholeEmpty) return;
+    this.#push({
+      open: false,
+      sections: this.sections.takeWhole(),
+      transactions: this.#transactions,
+      ...(this.#options.transactionId && { marks: this.#marks }),
+    });
+    this.#marks = [];
+    this.#transactions = 0;
+    this.#hasMoved = false;
   }
 
-  /** Makes an item of the open transaction's rows so far, or of the ready transactions. */
-  #push(open: boolean): void {
-    const sections = open ? this.open.take() : this.#ready.take();
+  #push({ open, ...content }: Content): void {
     const item: StreamItem = {
       open,
       batch: {
         origin: 'stream',
-        sections,
+        ...content,
         position: this.position,
-        transactions: open ? 0 : this.#transactions,
         committedAtMs: this.#committedAtMs,
         receivedAtMs: this.#options.now(),
       },
     };
-    if (!open) {
-      this.#transactions = 0;
-      this.#hasMoved = false;
-    }
     this.#items.push(item);
     this.#itemBytes += bytesOf(item);
+  }
+
+  #markOf({ fileNumber }: Boundary, offset: number): TransactionMark | undefined {
+    const { transactionId, from } = this.#options;
+    if (transactionId === undefined) return undefined;
+    if (this.#fileVersion.number !== fileNumber) {
+      this.#fileVersion = { number: fileNumber, version: packVersion(from.epoch, fileNumber, 0) };
+    }
+    const end = this.#fileVersion.version + BigInt(offset);
+    return { end, id: transactionId(), committedAtMs: this.#committedAtMs };
   }
 
   #release(): void {
@@ -172,21 +222,21 @@ export class BatchQueue {
   }
 
   #press(): void {
-    if (this.#isFull || this.#itemBytes + this.#ready.bytes < fullBytes) return;
+    if (this.#isFull || this.#itemBytes + this.#readyBytes < fullBytes) return;
     this.#isFull = true;
     this.#options.onPressure(true);
   }
 
   #relieve(): void {
-    if (!this.#isFull || this.#itemBytes + this.#ready.bytes > roomBytes) return;
+    if (!this.#isFull || this.#itemBytes + this.#readyBytes > roomBytes) return;
     this.#isFull = false;
     this.#options.onPressure(false);
   }
 }
 
-function bytesOf({ batch }: StreamItem): number {
-  return batch.sections.reduce(
+function bytesOf({ batch: { sections, marks = [] } }: StreamItem): number {
+  return sections.reduce(
     (sum, section) => sum + (section.kind === 'rows' ? section.bytes.length : 0),
-    0,
+    marks.length * markBytes,
   );
 }

@@ -11,7 +11,7 @@ const two32 = 2 ** 32;
  * be missing (MariaDB inside transactions), and the server leaves out events that we have not asked for
  * (annotations), so sizes are summed up from the last known place and corrected where a header knows.
  */
-export class BinlogCursor {
+export class BinlogCursor implements Boundary {
   readonly #epoch: number;
   #file: string;
   #fileNumber: number;
@@ -30,9 +30,18 @@ export class BinlogCursor {
     return this.#file;
   }
 
+  get fileNumber(): number {
+    return this.#fileNumber;
+  }
+
   /** Behind the event that was passed last. */
-  boundary(): Boundary {
-    return { file: this.#file, fileNumber: this.#fileNumber, offset: this.#end };
+  get offset(): number {
+    return this.#end;
+  }
+
+  /** Where the event that was passed last begins. */
+  get eventOffset(): number {
+    return this.#start;
   }
 
   /** The event that was passed last, `size` bytes long. */

@@ -18,6 +18,8 @@ export interface BinlogStreamOptions {
   readonly source: MysqlSourceOptions;
   /** Unique among the replicas of the server. */
   readonly serverId: number;
+  /** See MysqlSourceContext. */
+  readonly detail?: 'rows' | 'changes';
   readonly probe: SchemaProbe;
   readonly onSnapshotNeeded: (table: TableId) => void;
 }
@@ -74,7 +76,7 @@ export class BinlogStream {
     schemas: ReadonlyMap<TableId, TableSchema>,
     ignoresCase: boolean,
   ): { queue: BatchQueue; connection: BinlogConnection; failure: { error?: CdcError } } {
-    const { source, serverId, probe, onSnapshotNeeded } = this.#options;
+    const { source, serverId, detail = 'rows', probe, onSnapshotNeeded } = this.#options;
     const failure: { error?: CdcError } = {};
     const fail = (error: unknown) => {
       failure.error ??= toStreamError(error, reader.place);
@@ -87,18 +89,19 @@ export class BinlogStream {
       },
       {
         onPacket: (buffer, at, end) => reader.readPacket(buffer, at, end),
-        onEvent: (event) => reader.readFrame(event),
         onError: fail,
       },
     );
     const queue = new BatchQueue({
       from,
-      gtid: () => connection.gtidSet,
+      gtid: () => reader.executed,
+      ...(detail === 'changes' && { transactionId: () => reader.transactionId }),
       onPressure: (isFull) => (isFull ? connection.hold() : connection.release()),
       now: Date.now,
     });
     const reader = new TransactionReader({
       from,
+      detail,
       queue,
       schemas: new SchemaTracker({
         registry: new SchemaRegistry(probe, schemas),

@@ -5,9 +5,11 @@
  */
 
 export const eventType = {
+  query: 2,
   stop: 3,
   rotate: 4,
   formatDescription: 15,
+  xid: 16,
   executeLoadQuery: 18,
   tableMap: 19,
   writeRowsV1: 23,
@@ -21,11 +23,15 @@ export const eventType = {
   gtid: 33,
   anonymousGtid: 34,
   previousGtids: 35,
+  xaPrepare: 38,
   partialUpdateRows: 39,
   transactionPayload: 40,
   heartbeatV2: 41,
+  taggedGtid: 42,
   binlogCheckpoint: 161,
+  mariadbGtid: 162,
   gtidList: 163,
+  queryCompressed: 165,
   writeRowsCompressedV1: 166,
   updateRowsCompressedV1: 167,
   deleteRowsCompressedV1: 168,
@@ -102,6 +108,24 @@ export function readEventHeader(buffer: Buffer, at: number): EventHeader {
     isArtificial: (buffer.readUInt16LE(at + 17) & artificialFlag) !== 0,
   };
 }
+
+/**
+ * Events outside of transactions after which one may resume: beginnings and ends of files, their lists,
+ * and the server's word that it has nothing more now.
+ */
+export function passesBoundary({ type, isArtificial }: EventHeader): boolean {
+  return !isArtificial && boundaryTypes.has(type);
+}
+
+const boundaryTypes = new Set<number>([
+  eventType.stop,
+  eventType.rotate,
+  eventType.formatDescription,
+  eventType.heartbeat,
+  eventType.previousGtids,
+  eventType.binlogCheckpoint,
+  eventType.gtidList,
+]);
 
 /** Reads what the protocol calls length-encoded integers, moving `offset` on. */
 export class ByteReader {

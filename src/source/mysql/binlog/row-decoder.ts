@@ -25,11 +25,13 @@ const trailerBytes = 9;
 /**
  * Turns the row images of one table, in one shape, into row bytes (change/table-schema.ts). The code
  * is generated for the shape: no decision about a type is left per value, no object per row. An
- * update gives the row after it, and before that a delete when the key has changed.
+ * update gives the row after it, and before that a delete when the key has changed; with the detail
+ * `changes` always the row before it.
  */
 export class RowDecoder {
   readonly schema: TableSchema;
   readonly #code: DecoderCode;
+  readonly #detail: 'rows' | 'changes';
   #place: EventPlace = { epoch: 0, file: '', fileNumber: 0, offset: 0, size: 0 };
   readonly #keyBefore: number[];
   readonly #keyAfter: number[];
@@ -37,8 +39,9 @@ export class RowDecoder {
   #rank = 0;
 
   /** Throws CDC_TYPE_UNSUPPORTED for a column whose values cannot be decoded for certain. */
-  constructor(map: TableMap, schema: TableSchema) {
+  constructor(map: TableMap, schema: TableSchema, detail: 'rows' | 'changes' = 'rows') {
     this.schema = schema;
+    this.#detail = detail;
     this.#code = generate(map, schema, (column, reason) => this.#reject(column, reason));
     this.#keyBefore = Array(schema.key.length * 2).fill(0);
     this.#keyAfter = Array(schema.key.length * 2).fill(0);
@@ -53,9 +56,11 @@ export class RowDecoder {
     this.#rank = 0;
     const before = writer.offset;
     try {
-      return event.action === 'update'
+      if (event.action === 'insert') return this.#decodeImages(event, writer, 0);
+      if (event.action === 'delete') return this.#decodeImages(event, writer, 1);
+      return this.#detail === 'rows'
         ? this.#decodeUpdates(event, writer)
-        : this.#decodeImages(event, writer, event.action === 'delete' ? 1 : 0);
+        : this.#decodeChanges(event, writer);
     } catch (error) {
       writer.offset = before;
       throw error;
@@ -90,6 +95,21 @@ export class RowDecoder {
         this.#rank++;
       }
       this.#writeTrailer(event, after, writer, 0);
+      before = next;
+    }
+    return rows;
+  }
+
+  #decodeChanges(event: RowsEvent, writer: ByteWriter): number {
+    const { bytes, end } = event;
+    let rows = 0;
+    for (let before = event.start; before < end; rows += 2) {
+      const after = this.#code.image(bytes, before, writer, this.#keyBefore);
+      this.#writeTrailer(event, before, writer, 2);
+      const flag = writer.offset - 1;
+      const next = this.#code.image(bytes, after, writer, this.#keyAfter);
+      this.#writeTrailer(event, after, writer, 0);
+      if (this.#hasKeyChanged(bytes)) writer.buffer[flag] = 1;
       before = next;
     }
     return rows;

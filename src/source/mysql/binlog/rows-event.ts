@@ -72,7 +72,7 @@ export function readRowsEvent(
   let isFullImage = readsAllBits(reader, columns);
   if (action === 'update') isFullImage = readsAllBits(reader, columns) && isFullImage;
   const isCompressed = type >= eventType.writeRowsCompressedV1;
-  const images = isCompressed ? inflateImages(bytes.subarray(reader.offset, end)) : bytes;
+  const images = isCompressed ? inflateEvent(bytes.subarray(reader.offset, end)) : bytes;
   return {
     action,
     tableId,
@@ -104,12 +104,12 @@ function readsAllBits(reader: ByteReader, count: number): boolean {
 }
 
 /** MariaDB sql/log_event.cc, binlog_buf_uncompress: head is 0x80 | algorithm << 4 | bytes of length; 0 is zlib. */
-function inflateImages(packed: Buffer): Buffer {
+export function inflateEvent(packed: Buffer): Buffer {
   const head = packed[0] ?? 0;
   if ((head & 0xf0) !== 0x80) {
     throw new CdcError(
       'CDC_BINLOG_EVENT_UNSUPPORTED',
-      `a compressed rows event has the unknown head 0x${head.toString(16)}`,
+      `a compressed event has the unknown head 0x${head.toString(16)}`,
       { remedy: 'SET GLOBAL log_bin_compress=OFF, then run `cdc init --restart`.' },
     );
   }

@@ -1,4 +1,9 @@
-import { comparePositions, type Position } from '../../../change/position.ts';
+import {
+  binlogFileNumber,
+  comparePositions,
+  type Position,
+  type unpackVersion,
+} from '../../../change/position.ts';
 import type { TableId } from '../../../change/table-id.ts';
 import type { TableSchema } from '../../../change/table-schema.ts';
 import { CdcError } from '../../../errors.ts';
@@ -33,6 +38,8 @@ export interface SchemaUpdate {
   readonly defaults?: Readonly<Record<string, string>>;
   /** False when the server has dropped the table since: it cannot be read again, and need not be. */
   readonly isThere: boolean;
+  /** The statements that have led to it, where they were met. */
+  readonly ddl?: string;
 }
 
 /** What DDL has been passed for a table without its effect being known for certain yet. */
@@ -42,6 +49,7 @@ interface Pending {
   readonly end: Position;
   readonly alterations: readonly Alteration[];
   readonly isNew: boolean;
+  readonly ddl?: string;
 }
 
 /**
@@ -79,7 +87,7 @@ export class SchemaRegistry {
     const pending = this.#pending.get(table);
     if (pending !== undefined) {
       const end = await this.#probe.endPosition();
-      this.#pending.set(table, { ...pending, probed, end, alterations: [], isNew: false });
+      this.#pending.set(table, { probed, end, alterations: [], isNew: false });
     }
     const before = this.#inForce.get(table);
     if (before === undefined && probed === undefined) return undefined;
@@ -91,6 +99,7 @@ export class SchemaRegistry {
           schema: deriveSchema(map, before ?? probed?.schema),
           existingRows: before === undefined && pending?.isNew ? 'keep' : resnapshot,
           isThere: probed !== undefined,
+          ...ddlOf(pending),
         };
     this.#inForce.set(table, next.schema);
     return next;
@@ -99,7 +108,7 @@ export class SchemaRegistry {
   /** A statement that may have changed, created or renamed the table has been passed. */
   async noteChange(
     table: TableId,
-    change: { readonly isNew: boolean; readonly alteration?: Alteration },
+    change: { readonly isNew: boolean; readonly alteration?: Alteration; readonly ddl?: string },
   ): Promise<void> {
     const probed = await this.#describe(table);
     const end = await this.#probe.endPosition();
@@ -112,6 +121,7 @@ export class SchemaRegistry {
         ...(change.alteration ? [change.alteration] : []),
       ],
       isNew: change.isNew || (earlier?.isNew ?? false),
+      ...ddlOf(earlier, change),
     });
   }
 
@@ -124,6 +134,16 @@ export class SchemaRegistry {
   /** True while the effect of a statement is not known for certain. */
   get hasPending(): boolean {
     return this.#pending.size > 0;
+  }
+
+  /** False when `settle` would find nothing there; for the many places where that is so. */
+  isDue({ epoch, fileNumber, offset }: ReturnType<typeof unpackVersion>): boolean {
+    for (const { end } of this.#pending.values()) {
+      const distance =
+        epoch - end.epoch || fileNumber - binlogFileNumber(end.file) || offset - end.offset;
+      if (distance >= 0) return true;
+    }
+    return false;
   }
 
   /** Schemas that are certain now that the stream stands at `position`. */
@@ -147,7 +167,7 @@ export class SchemaRegistry {
 
   #plan({ schema, defaults }: ProbedTable, pending: Pending | undefined): SchemaUpdate {
     const before = this.#inForce.get(schema.table);
-    const update = { schema, isThere: true };
+    const update = { schema, isThere: true, ...ddlOf(pending) };
     // A table created in the stream has no rows but those that the stream brings.
     if (before === undefined && pending?.isNew) return { ...update, existingRows: 'keep' };
     if (before === undefined || isUncertain(pending?.alterations ?? [])) {
@@ -174,6 +194,12 @@ export class SchemaRegistry {
 }
 
 const resnapshot = 'resnapshot';
+
+/** Statements one after the other. */
+function ddlOf(...changes: readonly ({ readonly ddl?: string } | undefined)[]): { ddl?: string } {
+  const texts = changes.flatMap((change) => change?.ddl ?? []);
+  return texts.length === 0 ? {} : { ddl: texts.join(';\n') };
+}
 
 /** The rows of a system-versioned table of MariaDB: a delete is an update of the hidden `row_end`. */
 function assertPlainRows(map: TableMap, { table, columns }: TableSchema): void {

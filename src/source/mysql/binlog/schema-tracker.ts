@@ -3,6 +3,7 @@ import { splitTableId, type TableId } from '../../../change/table-id.ts';
 import type { TableMatcher } from '../../../change/table-pattern.ts';
 import type { TableSchema } from '../../../change/table-schema.ts';
 import type { BatchQueue } from './batch-queue.ts';
+import { readableDdl } from './ddl-text.ts';
 import type { EventPlace } from './row-decoder.ts';
 import type { SchemaRegistry, SchemaUpdate } from './schema-registry.ts';
 import type { SectionBuffer } from './section-buffer.ts';
@@ -56,40 +57,42 @@ export class SchemaTracker {
 
   /** Takes in a DDL statement. Undefined when nothing has to be asked of the server. */
   apply(
-    changes: readonly TableChange[],
+    { changes, sql }: { readonly changes: readonly TableChange[]; readonly sql: string },
     place: EventPlace,
     into: SectionBuffer,
   ): Promise<void> | undefined {
     const asked: TableChange[] = [];
+    const ddl = readableDdl(sql);
     for (const change of changes) {
       if (change.action === 'dropDatabase') {
-        for (const table of this.#tablesOf(change.database)) this.#remove(table, place, into);
+        for (const table of this.#tablesOf(change.database)) this.#remove(table, ddl, place, into);
       } else if (change.action === 'truncate') {
-        this.#truncate(this.#spelled(change.table), place, into);
+        this.#truncate(this.#spelled(change.table), ddl, place, into);
       } else {
         if (change.action !== 'alter' && change.action !== 'create') {
-          this.#remove(this.#spelled(change.table), place, into);
+          this.#remove(this.#spelled(change.table), ddl, place, into);
         }
         if (change.action !== 'drop') asked.push(change);
       }
     }
     const captured = asked.filter((change) => this.isCaptured(targetOf(change)));
-    return captured.length === 0 ? undefined : this.#ask(captured);
+    return captured.length === 0 ? undefined : this.#ask(captured, ddl);
   }
 
   /** Announces schemas that have become certain between two transactions. */
   settle(queue: BatchQueue): void {
     const { registry } = this.#options;
-    if (!registry.hasPending) return;
+    if (!registry.hasPending || !registry.isDue(queue.place)) return;
     const { position } = queue;
     for (const update of registry.settle(position)) {
       this.#announce(update, versionOf(position), queue);
     }
   }
 
-  async #ask(changes: readonly TableChange[]): Promise<void> {
+  async #ask(changes: readonly TableChange[], ddl: string): Promise<void> {
     for (const change of changes) {
       await this.#options.registry.noteChange(this.#spelled(targetOf(change)), {
+        ddl,
         isNew: change.action === 'create',
         ...(change.action === 'alter' && { alteration: change.alteration }),
       });
@@ -97,23 +100,26 @@ export class SchemaTracker {
   }
 
   #announce(
-    { schema, existingRows, defaults, isThere }: SchemaUpdate,
+    { schema, existingRows, defaults, isThere, ddl }: SchemaUpdate,
     version: Version,
     into: Pick<SectionBuffer, 'addBarrier'>,
   ): void {
     const { table } = schema;
-    const known = defaults && Object.keys(defaults).length > 0 ? { defaults } : {};
-    into.addBarrier({ kind: 'schema', table, schema, existingRows, version, ...known });
+    into.addBarrier({
+      ...{ kind: 'schema', table, schema, existingRows, version },
+      ...(ddl !== undefined && { ddl }),
+      ...(defaults && Object.keys(defaults).length > 0 && { defaults }),
+    });
     if (existingRows === 'resnapshot' && isThere) this.#options.onSnapshotNeeded(table);
   }
 
-  #truncate(table: TableId, place: EventPlace, into: SectionBuffer): void {
+  #truncate(table: TableId, ddl: string, place: EventPlace, into: SectionBuffer): void {
     if (this.inForce(table) === undefined) return;
-    into.addBarrier({ kind: 'truncate', table, version: versionAt(place) });
+    into.addBarrier({ kind: 'truncate', table, ddl, version: versionAt(place) });
   }
 
-  #remove(table: TableId, place: EventPlace, into: SectionBuffer): void {
-    this.#truncate(table, place, into);
+  #remove(table: TableId, ddl: string, place: EventPlace, into: SectionBuffer): void {
+    this.#truncate(table, ddl, place, into);
     this.#options.registry.forget(table);
   }
 

@@ -1,4 +1,5 @@
 import type { TableId } from '../../../change/table-id.ts';
+import type { BinlogCursor } from './binlog-cursor.ts';
 import { type EventPlace, RowDecoder } from './row-decoder.ts';
 import { readRowsTableId } from './rows-event.ts';
 import { matchColumns } from './schema-match.ts';
@@ -9,6 +10,7 @@ import { unsupportedEvent } from './unsupported-event.ts';
 
 interface TableDecodersOptions {
   readonly schemas: SchemaTracker;
+  readonly detail: 'rows' | 'changes';
   readonly isMariaDb: () => boolean;
   readonly hold: (work: Promise<void>) => void;
 }
@@ -49,7 +51,13 @@ export class TableDecoders {
    * Takes in a TABLE_MAP. Every transaction repeats those of its tables; the same bytes need no second
    * look. A schema section goes `into` the transaction when its rows have a new shape.
    */
-  readMap(buffer: Buffer, body: number, end: number, place: EventPlace, into: SectionBuffer): void {
+  readMap(
+    buffer: Buffer,
+    body: number,
+    end: number,
+    cursor: BinlogCursor,
+    into: SectionBuffer,
+  ): void {
     const id = readRowsTableId(buffer, body);
     let mapped = this.#tables.get(id);
     if (mapped === undefined || mapped.bytes.compare(buffer, body, end) !== 0) {
@@ -57,7 +65,7 @@ export class TableDecoders {
       if (this.#tables.size >= maxTables) this.#tables.clear();
       this.#tables.set(id, mapped);
     }
-    if (mapped.map !== undefined) this.#prepare(mapped, mapped.map, place, into);
+    if (mapped.map !== undefined) this.#prepare(mapped, mapped.map, cursor, into);
   }
 
   #parse(bytes: Buffer): MappedTable {
@@ -67,19 +75,20 @@ export class TableDecoders {
   }
 
   /** Makes sure that rows of this shape can be decoded, now or after the schema was found. */
-  #prepare(mapped: MappedTable, map: TableMap, place: EventPlace, into: SectionBuffer): void {
-    const { schemas, hold } = this.#options;
+  #prepare(mapped: MappedTable, map: TableMap, cursor: BinlogCursor, into: SectionBuffer): void {
+    const { schemas, hold, detail } = this.#options;
     const inForce = schemas.inForce(map.table);
     if (inForce !== undefined && mapped.decoder?.schema === inForce) return;
+    const place = cursor.place();
     if (map.columns.some((column) => column.name === '')) throw undescribed(map, place);
     if (inForce !== undefined && matchColumns(map, inForce) !== undefined) {
-      mapped.decoder = new RowDecoder(map, inForce);
+      mapped.decoder = new RowDecoder(map, inForce, detail);
       return;
     }
     hold(
       schemas.adopt(map, place, into).then((schema) => {
         if (schema === undefined) mapped.map = undefined;
-        else mapped.decoder = new RowDecoder(map, schema);
+        else mapped.decoder = new RowDecoder(map, schema, detail);
       }),
     );
   }

@@ -1,18 +1,26 @@
-import type { BinlogEvent } from '@vlasky/zongji';
 import type { Position } from '../../../change/position.ts';
 import type { CdcError } from '../../../errors.ts';
 import type { BatchQueue } from './batch-queue.ts';
 import { BinlogCursor } from './binlog-cursor.ts';
-import { type EventHeader, eventType, headerBytes, readEventHeader } from './event-format.ts';
-import { readCommitTime } from './gtid-event.ts';
+import {
+  type EventHeader,
+  eventType,
+  headerBytes,
+  passesBoundary,
+  readEventHeader,
+} from './event-format.ts';
+import { isStandalone } from './gtid-event.ts';
+import { isBegin, readQueryEvent } from './query-event.ts';
 import { isRowsEvent, readRowsEvent, readRowsTableId } from './rows-event.ts';
 import type { SchemaTracker } from './schema-tracker.ts';
 import { parseStatement, type Statement } from './statement.ts';
+import { StreamGtids } from './stream-gtids.ts';
 import { TableDecoders } from './table-decoders.ts';
 import { unsupportedEvent } from './unsupported-event.ts';
 
 export interface TransactionReaderOptions {
   readonly from: Position;
+  readonly detail: 'rows' | 'changes';
   readonly queue: BatchQueue;
   readonly schemas: SchemaTracker;
   /** Known once the connection stands. */
@@ -34,8 +42,10 @@ export class TransactionReader {
   readonly #options: TransactionReaderOptions;
   readonly #cursor: BinlogCursor;
   readonly #tables: TableDecoders;
+  readonly #gtids: StreamGtids;
   #isInTransaction = false;
-  #isStandalone = true;
+  /** Where the transaction at hand begins. */
+  #begunAt = 0;
   /** Commit time of the transaction by the source's clock. */
   #committedAtMs = 0;
   #hasPreciseTime = false;
@@ -43,13 +53,23 @@ export class TransactionReader {
   constructor(options: TransactionReaderOptions) {
     this.#options = options;
     this.#cursor = new BinlogCursor(options.from);
+    this.#gtids = new StreamGtids(options.from.gtid);
     this.#tables = new TableDecoders(options);
   }
 
   /** Where the event being read stands, for messages. */
   get place(): string {
-    const { file, offset } = this.#cursor.place();
-    return `${file}:${offset}`;
+    return `${this.#cursor.file}:${this.#cursor.eventOffset}`;
+  }
+
+  /** GTIDs of every transaction that has ended, from what the stream began with. */
+  get executed(): string | undefined {
+    return this.#gtids.executed;
+  }
+
+  /** Of the transaction at hand, or of the last one; see TransactionMark. */
+  get transactionId(): string {
+    return this.#gtids.current ?? `${this.#cursor.file}:${this.#begunAt}`;
   }
 
   /** One event, header at `at`, without checksum up to `end`. */
@@ -58,43 +78,51 @@ export class TransactionReader {
     this.#cursor.pass(header, buffer, at, end);
     if (!this.#hasPreciseTime) this.#committedAtMs = header.timestamp * 1000;
     const body = at + headerBytes;
-    if (header.type === eventType.tableMap) {
-      const { open } = this.#options.queue;
-      this.#tables.readMap(buffer, body, end, this.#cursor.place(), open);
-    } else if (isRowsEvent(header.type)) this.#readRows(header, buffer, at, end);
-    else this.#readOther(header, buffer, body, end);
-  }
-
-  /** An event that frames a transaction. */
-  readFrame(event: BinlogEvent): void {
-    switch (event.getTypeName()) {
-      case 'Gtid':
-      case 'AnonymousGtid':
-        this.#begin(true);
-        break;
-      case 'MariadbGtid':
-        this.#begin((event as unknown as { standalone: boolean }).standalone);
-        this.#isInTransaction = !this.#isStandalone;
-        break;
-      case 'Xid':
+    switch (header.type) {
+      case eventType.tableMap:
+        this.#tables.readMap(buffer, body, end, this.#cursor, this.#options.queue.sections);
+        return;
+      case eventType.xid:
         this.#commit();
-        break;
-      case 'XaPrepare':
-        this.#prepareXa((event as unknown as { onePhase: boolean }).onePhase);
-        break;
-      case 'Query': {
-        const { query, schema } = event as unknown as { query: string; schema: string };
-        this.#readQuery(parseStatement(query, schema));
-        break;
-      }
+        return;
+      case eventType.query:
+        if (isBegin(buffer, body, end)) this.#isInTransaction = true;
+        else this.#readQuery(buffer, body, end, false);
+        return;
+      case eventType.queryCompressed:
+        this.#readQuery(buffer, body, end, true);
+        return;
+      case eventType.xaPrepare:
+        this.#prepareXa(buffer[body] !== 0);
+        return;
+      case eventType.gtid:
+      case eventType.anonymousGtid:
+      case eventType.taggedGtid:
+        this.#begin();
+        this.#noteTime(this.#gtids.beginMysql(header.type, buffer, body, end));
+        return;
+      case eventType.mariadbGtid:
+        this.#begin();
+        this.#gtids.beginMariadb(buffer, at, body);
+        this.#isInTransaction = !isStandalone(buffer, body);
+        return;
+      default:
+        if (isRowsEvent(header.type)) this.#readRows(header, buffer, at, end);
+        else this.#readOther(header, buffer, body, end);
     }
   }
 
-  #begin(isStandalone: boolean): void {
+  #noteTime(committedAtMs: number | undefined): void {
+    this.#hasPreciseTime = committedAtMs !== undefined;
+    if (committedAtMs !== undefined) this.#committedAtMs = committedAtMs;
+  }
+
+  #begin(): void {
+    const { queue } = this.#options;
     // A transaction that was never finished: the server crashed while writing it, and has undone it.
-    if (!this.#options.queue.open.isEmpty || this.#options.queue.hasOpenParts) this.#abandon();
-    this.#isStandalone = isStandalone;
+    if (!queue.sections.isOpenEmpty || queue.hasOpenParts) this.#abandon();
     this.#isInTransaction = false;
+    this.#begunAt = this.#cursor.eventOffset;
   }
 
   #abandon(): void {
@@ -104,13 +132,14 @@ export class TransactionReader {
         'Run `cdc init --restart`.',
       );
     }
-    this.#options.queue.open.clear();
+    this.#options.queue.sections.rollback();
   }
 
   #commit(): void {
     this.#isInTransaction = false;
     this.#hasPreciseTime = false;
-    this.#options.queue.commit(this.#cursor.boundary(), this.#committedAtMs);
+    this.#gtids.end();
+    this.#options.queue.commit(this.#cursor, this.#committedAtMs);
     this.#settle();
   }
 
@@ -123,7 +152,7 @@ export class TransactionReader {
    * commit that may come after any number of transactions and restarts, with versions of then.
    */
   #prepareXa(onePhase: boolean): void {
-    if (!onePhase && !this.#options.queue.open.isEmpty) {
+    if (!onePhase && !this.#options.queue.sections.isOpenEmpty) {
       throw this.#unsupported(
         'an XA transaction was prepared that changes captured tables',
         'Use XA COMMIT ... ONE PHASE or plain transactions for them, then run `cdc init --restart`.',
@@ -132,7 +161,12 @@ export class TransactionReader {
     this.#commit();
   }
 
-  #readQuery(statement: Statement): void {
+  #readQuery(buffer: Buffer, body: number, end: number, isCompressed: boolean): void {
+    const { sql, database } = readQueryEvent(buffer, body, end, isCompressed);
+    this.#readStatement(parseStatement(sql, database), sql);
+  }
+
+  #readStatement(statement: Statement, sql: string): void {
     switch (statement.kind) {
       case 'begin':
         this.#isInTransaction = true;
@@ -151,9 +185,9 @@ export class TransactionReader {
         break;
       case 'ddl': {
         const change = this.#options.schemas.apply(
-          statement.changes,
+          { changes: statement.changes, sql },
           this.#cursor.place(),
-          this.#options.queue.open,
+          this.#options.queue.sections,
         );
         if (change !== undefined) {
           this.#options.hold(change.then(() => this.#endStatement()));
@@ -174,7 +208,7 @@ export class TransactionReader {
 
   /** Row changes are written when they are certain, so a rollback only ends changes of other kinds. */
   #assertNothingToRollBack(): void {
-    if (this.#options.queue.open.isEmpty && !this.#options.queue.hasOpenParts) return;
+    if (this.#options.queue.sections.isOpenEmpty && !this.#options.queue.hasOpenParts) return;
     throw this.#unsupported(
       'a ROLLBACK follows rows of captured tables that were not transactional',
       'Do not mix InnoDB and other engines in one transaction, then run `cdc init --restart`.',
@@ -203,21 +237,14 @@ export class TransactionReader {
       );
     }
     const { queue } = this.#options;
-    queue.open.addRows(schema.table, schema.version, (writer) =>
+    queue.sections.addRows(schema.table, schema.version, (writer) =>
       decoder.decode(event, this.#cursor.place(header.size), writer),
     );
-    queue.noteRows();
+    queue.noteRows(this.#cursor, this.#committedAtMs);
   }
 
   #readOther(header: EventHeader, buffer: Buffer, body: number, end: number): void {
     switch (header.type) {
-      case eventType.gtid:
-      case eventType.anonymousGtid: {
-        const time = readCommitTime(buffer, body, end);
-        this.#hasPreciseTime = time !== undefined;
-        if (time !== undefined) this.#committedAtMs = time;
-        return;
-      }
       case eventType.formatDescription:
         this.#assertChecksum(buffer, end);
         break;
@@ -243,7 +270,7 @@ export class TransactionReader {
         break;
     }
     if (!this.#isInTransaction && passesBoundary(header)) {
-      this.#options.queue.advance(this.#cursor.boundary());
+      this.#options.queue.advance(this.#cursor);
       this.#settle();
     }
   }
@@ -272,21 +299,3 @@ export class TransactionReader {
     return unsupportedEvent(this.#cursor.place(), what, remedy);
   }
 }
-
-/**
- * Events outside of transactions after which one may resume: beginnings and ends of files, their lists,
- * and the server's word that it has nothing more now.
- */
-function passesBoundary({ type, isArtificial }: EventHeader): boolean {
-  return !isArtificial && boundaryTypes.has(type);
-}
-
-const boundaryTypes = new Set<number>([
-  eventType.stop,
-  eventType.rotate,
-  eventType.formatDescription,
-  eventType.heartbeat,
-  eventType.previousGtids,
-  eventType.binlogCheckpoint,
-  eventType.gtidList,
-]);

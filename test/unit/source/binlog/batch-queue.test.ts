@@ -16,12 +16,12 @@ function makeQueue(): { queue: BatchQueue; pressure: boolean[] } {
 }
 
 function add(queue: BatchQueue, table: string, text: string, version = 'v'): void {
-  queue.open.addRows(table, version, (writer) => {
+  queue.sections.addRows(table, version, (writer) => {
     writer.reserve(text.length);
     writer.offset += writer.buffer.write(text, writer.offset);
     return 1;
   });
-  queue.noteRows();
+  queue.noteRows(place(250), 5);
 }
 
 function place(offset: number, fileNumber = 1) {
@@ -66,7 +66,7 @@ test('transactions gather while nobody pulls, rows of a table in one section', (
 test('a barrier keeps rows apart, and so does another schema version', () => {
   const { queue } = makeQueue();
   add(queue, 'd.t', 'a');
-  queue.open.addBarrier({ kind: 'truncate', table: 'd.t', version: 1n });
+  queue.sections.addBarrier({ kind: 'truncate', table: 'd.t', version: 1n });
   add(queue, 'd.t', 'b');
   queue.commit(place(200), 1);
   add(queue, 'd.t', 'c', 'w');

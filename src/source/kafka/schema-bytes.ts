@@ -1,0 +1,60 @@
+/** Finding, without parsing a message, the part of it that describes its columns. */
+
+const schemaStart = Buffer.from('{"schema":');
+const payloadStart = Buffer.from(',"payload":');
+const typesStart = Buffer.from('"mysqlType":{');
+
+/**
+ * `{"schema":{...},"payload":` at the begin of a message of Kafka Connect's JsonConverter; undefined when it
+ * does not begin so. The row or envelope is what follows, up to the last byte.
+ */
+export function connectPrefix(value: Buffer): Buffer | undefined {
+  if (!beginsWith(value, schemaStart)) return undefined;
+  const end = endOfValue(value, schemaStart.length);
+  if (end === undefined || !beginsWith(value.subarray(end), payloadStart)) return undefined;
+  return value.subarray(0, end + payloadStart.length);
+}
+
+/** The payload of a message that begins with `prefix`. */
+export function payloadAfter(prefix: Buffer, value: Buffer): Buffer {
+  return value.subarray(prefix.length, value.length - 1);
+}
+
+/** `"mysqlType":{...}` of a message of Canal. Values there are text, so the name stands nowhere else. */
+export function canalTypes(value: Buffer): Buffer | undefined {
+  const start = value.indexOf(typesStart);
+  if (start < 0) return undefined;
+  const end = endOfValue(value, start + typesStart.length - 1);
+  return end === undefined ? undefined : value.subarray(start, end);
+}
+
+export function beginsWith(value: Buffer, start: Buffer): boolean {
+  return (
+    value.length >= start.length && value.compare(start, 0, start.length, 0, start.length) === 0
+  );
+}
+
+/** The place after the JSON object or `null` that begins at `from`; undefined when there is none. */
+function endOfValue(bytes: Buffer, from: number): number | undefined {
+  if (bytes[from] === code('n')) return from + 'null'.length;
+  let depth = 0;
+  for (let at = from; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === code('"')) at = endOfText(bytes, at);
+    else if (byte === code('{')) depth++;
+    else if (byte === code('}')) depth--;
+    if (depth === 0) return byte === code('}') ? at + 1 : undefined;
+  }
+  return undefined;
+}
+
+/** The place of the quote that ends the text beginning at `from`. */
+function endOfText(bytes: Buffer, from: number): number {
+  let at = from + 1;
+  while (at < bytes.length && bytes[at] !== code('"')) at += bytes[at] === code('\\') ? 2 : 1;
+  return at;
+}
+
+function code(character: string): number {
+  return character.charCodeAt(0);
+}
