@@ -108,11 +108,11 @@ export class CommitSender {
   async #trim(): Promise<void> {
     const { cluster, topic, retentionHours } = this.#context;
     if (retentionHours < 0) return;
-    const newest = (await cluster.bounds(topic))[0]?.high ?? 0;
+    const { low = 0, high: newest = 0 } = (await cluster.bounds(topic))[0] ?? {};
     const kept = (await cluster.offsetsAt(topic, Date.now() - retentionHours * hourMs)).get(0);
     // The commit just stored holds the whole state and stays.
     const before = Math.min(kept ?? newest, newest - 1);
-    if (before > 0) await cluster.deleteRecords(topic, 0, before);
+    if (before - low >= stateEvery) await cluster.deleteRecords(topic, 0, before);
   }
 }
 
