@@ -164,8 +164,13 @@ export const errorRegistry = {
   },
   CDC_ROUTE_UNMATCHED: {
     kind: 'operator',
-    meaning: 'A row matches no route, and the project file says to stop then.',
+    meaning: 'A table or a row matches no route, and the project file says to stop then.',
     remedy: 'Add the route to the table named in route.lookup, or choose another `unmatched`.',
+  },
+  CDC_ROUTE_INVALID: {
+    kind: 'operator',
+    meaning: 'A rule under `route` cannot be followed for a table as its columns are now.',
+    remedy: 'Correct the rule that `cdc check` names, then run `cdc init --tables <table>`.',
   },
   CDC_MESSAGE_MALFORMED: {
     kind: 'operator',

@@ -104,7 +104,8 @@ function validate(document: ProjectDocument): { data?: ProjectFile; problems: Pl
     const path = issue.path as (string | number)[];
     if (document.isUnresolved(path)) continue;
     const value = valueAt(data, path);
-    const showValue = !document.isInterpolated(path) && path.at(-1) !== 'password';
+    const isSecret = ['password', 'salt'].includes(String(path.at(-1)));
+    const showValue = !document.isInterpolated(path) && !isSecret;
     for (const { about, ...description } of describeIssue(issue, value, showValue)) {
       const offset =
         about === 'value'

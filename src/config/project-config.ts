@@ -4,6 +4,7 @@ import { layersOptions } from '../layers/options.ts';
 import { loadOptions } from '../load/options.ts';
 import { embeddedLogOptions } from '../log/embedded/options.ts';
 import { kafkaLogOptions } from '../log/kafka/options.ts';
+import { routeOptions } from '../route/options.ts';
 import { mysqlSourceOptions } from '../source/mysql/options.ts';
 
 /** What a project file may say, each stage by its own options. Short forms: see short-form.ts. */
@@ -23,6 +24,9 @@ export const projectFileSchema = z.strictObject({
       'Folder for the change log, the embedded warehouse and what cdc remembers, relative to the project file.',
   }),
   source: mysqlSourceOptions.meta({ description: 'The database to capture.' }),
+  route: routeOptions
+    .prefault({})
+    .meta({ description: 'Where changes go and what they hold; docs/routing.md explains it.' }),
   log: z
     .discriminatedUnion('type', [embeddedLogOptions, kafkaLogOptions])
     .prefault({ type: 'embedded' })

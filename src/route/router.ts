@@ -1,25 +1,57 @@
-import type { ChangeBatch } from '../change/change-batch.ts';
+import type { ChangeBatch, RowCondition } from '../change/change-batch.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
+import type { LookupState } from './lookup-state.ts';
+import type { RouteProblem } from './route-problem.ts';
 
 /**
  * Decides where changes go and what they hold: business and topic of each table, shards merged into
  * one table, columns dropped, renamed, masked, hashed or cut, rows left out.
  *
- * - Pure for the same rules and the same looked-up routes: a replay gives the same batches.
+ * - Pure for the same rules and the same `RouteState`, which the caller keeps with the changes it has
+ *   stored: a replay gives the same batches.
  * - Sections keep their order; a section may become several (rows routed by value) or none.
  * - Tables without rules pass as they are, their bytes untouched.
+ * - What empties or sweeps one shard of a merged table is limited to its rows (`only`).
  */
 export interface Router {
-  /** What the table is after the rules: its name, columns and key. */
-  schema(source: TableSchema): TableSchema;
+  /** The table that holds routes, to be read before anything else is routed. */
+  readonly lookupTable: TableId | undefined;
   /** The table that `source` goes into; several sources may go into one. */
   tableOf(source: TableId): TableId;
+  /** The rows of `tableOf(source)` that come from it; undefined: all of them. */
+  onlyOf(source: TableId): RowCondition | undefined;
+  /** Changes with everything that decides what rows of the table become; undefined: they stay as they are. */
+  rulesOf(source: TableSchema): string | undefined;
+  /** What these tables are after the rules, by name. Leaves out those whose rules cannot be followed. */
+  tables(sources: readonly TableSchema[]): Map<TableId, TableSchema>;
   /**
-   * The batch after the rules. `schemas` gives the source's schema of a table and version. Throws
-   * CDC_ROUTE_UNMATCHED when a row matches no route and the project file says `stop`.
+   * The batch after the rules. Throws, with the table of the source in `details.table`,
+   * CDC_ROUTE_INVALID when a rule does not fit its columns (any more), and CDC_ROUTE_UNMATCHED when
+   * the table or a row matches no route and the project file says `stop`.
    */
-  route(batch: ChangeBatch, schemas: SourceSchemas): ChangeBatch;
+  route(batch: ChangeBatch, state: RouteState): Routed;
+  /** Everything wrong with the rules for these tables, the captured ones. */
+  check(sources: readonly TableSchema[]): RouteProblem[];
 }
 
-export type SourceSchemas = (table: TableId, version: string) => TableSchema | undefined;
+/** What has been stored so far, as far as routing depends on it. */
+export interface RouteState {
+  /** The newest schema of a table of the source. */
+  source(table: TableId): TableSchema | undefined;
+  /** Newest schemas of all tables of the source whose changes are taken in. */
+  sources(): Iterable<TableSchema>;
+  /** The newest schema of a table after the rules. */
+  routed(table: TableId): TableSchema | undefined;
+  readonly lookup: LookupState | undefined;
+}
+
+export interface Routed {
+  readonly batch: ChangeBatch;
+  /** Tables of the source whose rows must be read anew because of the batch. */
+  readonly reread: ReadonlySet<TableId>;
+  /** Present when the batch changed what is looked up. */
+  readonly lookup?: LookupState;
+  /** Rows left out because they matched no route, by table of the source. */
+  readonly unmatched: ReadonlyMap<TableId, number>;
+}
