@@ -15,11 +15,24 @@ export interface ChangeFormat {
   /** How the messages of a table can be taken apart again, without loss. */
   layout(schema: TableSchema): MessageLayout;
   encoder(schema: TableSchema): ChangeEncoder;
-  /** What the format says of DDL and TRUNCATE; empty where it says nothing. */
+  /**
+   * What the format says of DDL and TRUNCATE; empty where it says nothing. `schema` is the table's before
+   * the section, undefined for a table not seen before.
+   */
   events(section: Section, schema: TableSchema | undefined, place: ChangePlace): EventMessage[];
   /** Begin and end of a transaction, where asked for in the options and the format has them. */
   transactionBegin?(mark: TransactionMark): EventMessage;
   transactionEnd?(mark: TransactionMark, changes: ReadonlyMap<string, number>): EventMessage;
+}
+
+/** Who speaks in the messages. */
+export interface SourceDescription {
+  /** What Debezium calls topic prefix: names the server in messages. */
+  readonly name: string;
+  readonly connector: 'mysql' | 'mariadb';
+  /** `@@server_id`. */
+  readonly serverId?: number;
+  readonly toolVersion: string;
 }
 
 /** A message that is not about one row. */
@@ -59,5 +72,9 @@ export interface ChangeEncoder {
 
   /** The message's key; equal keys have equal bytes. */
   writeKey(to: ByteWriter): void;
-  writeValue(to: ByteWriter, place: ChangePlace): void;
+  /**
+   * `totalOrder` and `tableOrder`: which change of its transaction this is, from 1, among all and among
+   * those of its table; for the `transaction` block of Debezium, where asked for in the options. 0: not known.
+   */
+  writeValue(to: ByteWriter, place: ChangePlace, totalOrder?: number, tableOrder?: number): void;
 }

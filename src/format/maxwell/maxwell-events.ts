@@ -1,0 +1,60 @@
+import type { Section } from '../../change/change-batch.ts';
+import { splitTableId } from '../../change/table-id.ts';
+import type { Column, TableSchema } from '../../change/table-schema.ts';
+import type { ChangePlace, EventMessage } from '../change-format.ts';
+import { parseSourceType } from '../source-type.ts';
+
+/** What Maxwell writes with `output_ddl`; for TRUNCATE, of which it says nothing, a type of our own. */
+export function maxwellEvent(
+  section: Section,
+  known: TableSchema | undefined,
+  place: ChangePlace,
+): EventMessage[] {
+  const ts = place.mark.committedAtMs;
+  if (section.kind === 'truncate' && known !== undefined) {
+    return [message('table-truncate', section.table, { ts })];
+  }
+  if (section.kind !== 'schema') return [];
+  const { table, schema, ddl } = section;
+  const tail = { ts, ...(ddl !== undefined && { sql: ddl }) };
+  return known === undefined
+    ? [message('table-create', table, { def: definitionOf(schema), ...tail })]
+    : [
+        message('table-alter', table, {
+          old: definitionOf(known),
+          def: definitionOf(schema),
+          ...tail,
+        }),
+      ];
+}
+
+function message(type: string, id: string, rest: object): EventMessage {
+  const { database, table } = splitTableId(id);
+  return {
+    to: 'schema',
+    key: Buffer.from(JSON.stringify({ database, table })),
+    value: Buffer.from(JSON.stringify({ type, database, table, ...rest })),
+  };
+}
+
+function definitionOf(schema: TableSchema) {
+  const { database, table } = splitTableId(schema.table);
+  return {
+    database,
+    table,
+    columns: schema.columns.map(columnOf),
+    'primary-key': schema.key,
+  };
+}
+
+function columnOf(column: Column) {
+  const { name: type, isUnsigned, sizes, members } = parseSourceType(column);
+  const isTemporal = ['datetime', 'timestamp', 'time'].includes(type);
+  return {
+    type,
+    name: column.name,
+    ...(column.type.kind === 'int' && { signed: !isUnsigned }),
+    ...(isTemporal && sizes[0] !== undefined && { 'column-length': sizes[0] }),
+    ...(members.length > 0 && { 'enum-values': members }),
+  };
+}
