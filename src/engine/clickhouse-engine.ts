@@ -13,7 +13,7 @@ import { openEmbeddedEngine } from './engine-process.ts';
 import { engineSettings } from './engine-settings.ts';
 import type { ClickhouseEngineOptions, EngineOptions } from './options.ts';
 import { readResult } from './result-stream.ts';
-import { quoteIdentifier } from './sql-quote.ts';
+import { quoteIdentifier, quoteString } from './sql-quote.ts';
 
 export interface EngineStatementOptions {
   readonly settings?: Readonly<Record<string, string | number>>;
@@ -36,6 +36,16 @@ export interface EngineInsert extends Omit<EngineStatementOptions, 'params'> {
    * (`non_replicated_deduplication_window`).
    */
   readonly token?: string;
+  /** Takes the rows apart instead of storing them as they are. */
+  readonly select?: InsertSelect;
+}
+
+/** The rows of an insert as a table, and what is made of it. */
+export interface InsertSelect {
+  /** Columns of the rows in the body: `id UInt64, name String`. */
+  readonly structure: string;
+  /** The SELECT that gives the insert's columns, over the table expression it is told. */
+  readonly query: (rows: string) => string;
 }
 
 export interface EngineContext {
@@ -146,7 +156,8 @@ export class ClickhouseEngine implements AsyncDisposable {
    * materialized views wrote included; rows dropped for their token count as written.
    */
   async insert(insert: EngineInsert): Promise<number> {
-    const { table, columns, format, body, token } = insert;
+    const { table, columns, format, body, token, select } = insert;
+    const query = select && `${select.query(`input(${quoteString(select.structure)})`)} `;
     const list = columns.length === 0 ? '' : `(${columns.map(quoteIdentifier).join(', ')}) `;
     const request = requestOf(insert, {
       ...wholeAnswer,
@@ -154,7 +165,7 @@ export class ClickhouseEngine implements AsyncDisposable {
     });
     return this.#run(insert.signal, async (client) => {
       const { stream, summary } = await client.exec({
-        query: `INSERT INTO ${table} ${list}FORMAT ${format}`,
+        query: `INSERT INTO ${table} ${list}${query ?? ''}FORMAT ${format}`,
         values: body instanceof Readable ? body : Readable.from(body),
         ...request,
       });

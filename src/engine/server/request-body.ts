@@ -30,7 +30,7 @@ export async function readStatementText(
   const head = isInUrl ? Buffer.from(`${query}\n`) : await body.take(headBytes);
   // One character per byte: a place in the text is a place in the bytes, whatever the rows hold.
   const start = readStatement(head.toString('latin1'));
-  if (start.kind === 'insert-data') {
+  if (start.kind === 'insert-data' || start.kind === 'insert-input') {
     const sql = head.toString('utf8', 0, start.dataStart);
     const data = body.rest(head.subarray(start.dataStart));
     return { statement: readStatement(sql), sql, data };

@@ -11,6 +11,7 @@ export interface DescribedColumn {
 }
 
 export type InsertData = Extract<Statement, { readonly kind: 'insert-data' }>;
+export type InsertInput = Extract<Statement, { readonly kind: 'insert-input' }>;
 
 /**
  * An INSERT whose rows are in a file. chdb cuts binary rows that follow the statement's text, so all
@@ -55,6 +56,20 @@ export function planStagedInsert(
       `INSERT INTO ${insert.target} (${names})${settings} SELECT ${names} ` +
       `FROM file(${[path, format, structure].map(quoteString).join(', ')})`,
   };
+}
+
+/**
+ * The same for an INSERT that takes its rows apart: `input('...')` becomes `file('...', 'F', '...')`.
+ * (chdb itself reports success for `input()` and writes nothing.)
+ */
+export function renderInputInsert(
+  sql: string,
+  { input, structure, end }: InsertInput,
+  format: string,
+  path: string,
+): string {
+  const file = `file(${quoteString(path)}, ${quoteString(format)}, ${structure})`;
+  return sql.slice(0, input.start) + file + sql.slice(input.end, end);
 }
 
 /** The engine names the mistake: the column is in the statement, but has no place in the table. */

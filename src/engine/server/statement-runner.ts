@@ -8,8 +8,10 @@ import { ServerException } from './server-exception.ts';
 import {
   type DescribedColumn,
   type InsertData,
+  type InsertInput,
   planStagedInsert,
   renderDescribe,
+  renderInputInsert,
 } from './staged-insert.ts';
 import type { StagingArea } from './staging-area.ts';
 
@@ -70,6 +72,7 @@ export class StatementRunner {
   async run(request: StatementRequest, output: StatementOutput): Promise<void> {
     const { statement, sql } = request.text;
     if (statement.kind === 'insert-data') return this.#insertData(request, statement, output);
+    if (statement.kind === 'insert-input') return this.#insertInput(request, statement, output);
     await this.#withConnection(request, async (connection) => {
       if (statement.kind === 'insert') return output.sendWritten(await connection.insert(sql));
       const format = statement.format ?? request.parameters.format ?? 'TabSeparated';
@@ -99,18 +102,35 @@ export class StatementRunner {
     output: StatementOutput,
   ): Promise<void> {
     const described = await this.#describe(request, insert);
-    const format = insert.format ?? request.parameters.format ?? 'Values';
-    const plan = planStagedInsert(insert, described, format);
+    const plan = planStagedInsert(insert, described, formatOf(request, insert));
+    try {
+      await this.#insertStaged(request, (path) => plan.render(path), output);
+    } catch (error) {
+      this.#columns = new Map();
+      throw error;
+    }
+  }
+
+  #insertInput(
+    request: StatementRequest,
+    insert: InsertInput,
+    output: StatementOutput,
+  ): Promise<void> {
+    const format = formatOf(request, insert);
+    const render = (path: string) => renderInputInsert(request.text.sql, insert, format, path);
+    return this.#insertStaged(request, render, output);
+  }
+
+  async #insertStaged(
+    request: StatementRequest,
+    render: (path: string) => string,
+    output: StatementOutput,
+  ): Promise<void> {
     await using file = await this.#staging.stage(request.text.data);
     if (file.bytes === 0) return output.sendWritten({ rowsWritten: 0, bytesWritten: 0 });
-    await this.#withConnection(request, async (connection) => {
-      try {
-        await output.sendWritten(await connection.insert(plan.render(file.path)));
-      } catch (error) {
-        this.#columns = new Map();
-        throw error;
-      }
-    });
+    await this.#withConnection(request, async (connection) =>
+      output.sendWritten(await connection.insert(render(file.path))),
+    );
   }
 
   async #describe(
@@ -195,6 +215,11 @@ const streamableFormats = new Set([
 
 function isStreamable(format: string): boolean {
   return streamableFormats.has(format.toLowerCase());
+}
+
+/** Of the rows in the request. */
+function formatOf({ parameters }: StatementRequest, insert: { readonly format?: string }): string {
+  return insert.format ?? parameters.format ?? 'Values';
 }
 
 /** What a connection must be told before it runs the statement. */

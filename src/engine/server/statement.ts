@@ -22,6 +22,18 @@ export type Statement =
       /** Where the rows begin in the text. */
       readonly dataStart: number;
     }
+  | {
+      /** An INSERT that takes the rows of the request apart: `INSERT INTO t SELECT ... FROM input('...')`. */
+      readonly kind: 'insert-input';
+      readonly format?: string;
+      /** Place of `input(...)` in the text. */
+      readonly input: { readonly start: number; readonly end: number };
+      /** The argument of `input()`, as written. */
+      readonly structure: string;
+      /** Where the SELECT ends in the text: at FORMAT, if it is there. */
+      readonly end: number;
+      readonly dataStart: number;
+    }
   /** An INSERT complete in itself: VALUES, SELECT, FROM INFILE. */
   | { readonly kind: 'insert' }
   | { readonly kind: 'other'; readonly format?: string };
@@ -55,7 +67,7 @@ function readInsert(sql: string, tokens: Generator<SqlToken>): Statement {
       if (format?.kind !== 'word' || isWord(format, 'VALUES')) return completeInsert(sql, tokens);
       break;
     }
-    if (isWord(token, 'SELECT', 'WITH')) return readInsertSelect(tokens);
+    if (isWord(token, 'SELECT', 'WITH')) return readInsertSelect(sql, tokens);
     if (token.depth === 0 && isWord(token, 'VALUES', 'FROM', 'WATCH')) {
       return completeInsert(sql, tokens);
     }
@@ -101,25 +113,48 @@ function readTarget(tokens: Generator<SqlToken>) {
   return { target, isFunction, end, next: token };
 }
 
-/**
- * chdb reports success for `INSERT ... SELECT ... FROM input(...)` and writes nothing, so this form
- * is refused here.
- */
-function readInsertSelect(tokens: Generator<SqlToken>): Statement {
+/** Reads the tokens after SELECT, and with `input()` no further than the FORMAT in front of the rows. */
+function readInsertSelect(sql: string, tokens: Generator<SqlToken>): Statement {
   let previous: SqlToken | undefined;
+  let input: { start: number; end: number; structure: string } | undefined;
   const rest: SqlToken[] = [];
-  for (const token of tokens) {
+  for (let token = nextOf(tokens); token !== undefined; token = nextOf(tokens)) {
     rest.push(token);
     if (isSymbol(token, '(') && isWord(previous, 'INPUT')) {
-      throw ServerException.of(
-        'NOT_IMPLEMENTED',
-        'The embedded engine has no input(): insert the rows into a table first, then SELECT from it',
-      );
+      if (input !== undefined) throw unsupportedInput('one input() in a statement');
+      input = readInput(sql, previous?.start ?? 0, token, tokens);
+    } else if (input !== undefined && token.depth === 0 && isWord(token, 'FORMAT')) {
+      const format = nextOf(tokens);
+      if (format?.kind !== 'word') throw unsupportedInput('the name of a format after FORMAT');
+      refuseSeveral(rest.slice(0, -1));
+      const dataStart = dataStartAfter(sql, format.end);
+      return inputInsert(input, { end: token.start, dataStart, format: format.text });
     }
     previous = token;
   }
   refuseSeveral(rest);
-  return { kind: 'insert' };
+  if (input === undefined) return { kind: 'insert' };
+  return inputInsert(input, { end: sql.length, dataStart: sql.length });
+}
+
+/** Reads up to the bracket that closes the one after `input`. */
+function readInput(sql: string, start: number, open: SqlToken, tokens: Generator<SqlToken>) {
+  for (let token = nextOf(tokens); token !== undefined; token = nextOf(tokens)) {
+    if (!isSymbol(token, ')') || token.depth !== open.depth) continue;
+    return { start, end: token.end, structure: sql.slice(open.end, token.start) };
+  }
+  throw unsupportedInput('a bracket that closes input()');
+}
+
+function inputInsert(
+  { structure, ...input }: { start: number; end: number; structure: string },
+  rest: { end: number; dataStart: number; format?: string },
+): Statement {
+  return { kind: 'insert-input', input, structure, ...rest };
+}
+
+function unsupportedInput(wanted: string): ServerException {
+  return ServerException.of('NOT_IMPLEMENTED', `The embedded engine expects ${wanted}`);
 }
 
 function refuseFunction(isFunction: boolean): void {

@@ -3,6 +3,7 @@ import {
   type DescribedColumn,
   planStagedInsert,
   renderDescribe,
+  renderInputInsert,
 } from '../../../src/engine/server/staged-insert.ts';
 import { readStatement } from '../../../src/engine/server/statement.ts';
 
@@ -56,4 +57,13 @@ describe('planStagedInsert', () => {
     expect(renderDescribe(insert)).toBe('DESCRIBE TABLE (SELECT * EXCEPT (a) FROM t)');
     expect(planStagedInsert(insert, columns.slice(1, 2), 'CSV').structure).toContain('String');
   });
+});
+
+test('input() becomes the file, and the rows’ FORMAT goes', () => {
+  const sql = "INSERT INTO t SELECT a FROM input('a Int8') WHERE a > 1 FORMAT CSV\n";
+  const insert = readStatement(sql);
+  if (insert.kind !== 'insert-input') throw new Error(insert.kind);
+  expect(renderInputInsert(sql, insert, 'CSV', "/tmp/it's")).toBe(
+    "INSERT INTO t SELECT a FROM file('/tmp/it\\'s', 'CSV', 'a Int8') WHERE a > 1 ",
+  );
 });

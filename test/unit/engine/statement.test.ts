@@ -70,6 +70,41 @@ describe('an INSERT complete in itself', () => {
   });
 });
 
+describe('an INSERT that takes rows apart', () => {
+  const read = (sql: string) => {
+    const statement = readStatement(sql);
+    if (statement.kind !== 'insert-input') throw new Error(statement.kind);
+    const { input, structure, end, dataStart, format } = statement;
+    return {
+      input: sql.slice(input.start, input.end),
+      structure,
+      select: sql.slice(0, end),
+      data: sql.slice(dataStart),
+      format,
+    };
+  };
+
+  test('ends at the FORMAT in front of its rows', () => {
+    const select =
+      "INSERT INTO t (a) SELECT a + (1) FROM (SELECT * FROM input('a Int8, b Tuple(x Int8)'))";
+    expect(read(`${select} FORMAT JSONEachRow\n{"a":1}\nFORMAT CSV`)).toEqual({
+      input: "input('a Int8, b Tuple(x Int8)')",
+      structure: "'a Int8, b Tuple(x Int8)'",
+      select: `${select} `,
+      data: '{"a":1}\nFORMAT CSV',
+      format: 'JSONEachRow',
+    });
+  });
+
+  test('may leave the format to the request', () => {
+    expect(read("INSERT INTO t SELECT format FROM INPUT('format Int8')")).toMatchObject({
+      structure: "'format Int8'",
+      data: '',
+      format: undefined,
+    });
+  });
+});
+
 describe('the format of a result', () => {
   test.each([
     { sql: 'SELECT 1 FORMAT JSON', format: 'JSON' },
@@ -113,9 +148,14 @@ describe('refused', () => {
       code: 62,
     },
     {
-      sql: "INSERT INTO t SELECT a FROM input('a Int8') FORMAT CSV\n1",
-      why: 'chdb reports success and writes nothing',
+      sql: "INSERT INTO t SELECT a FROM input('a Int8') JOIN input('b Int8') USING a FORMAT CSV\n1",
+      why: 'the rows come once',
       code: 48,
+    },
+    {
+      sql: "INSERT INTO t SELECT a FROM input('a Int8'); DROP TABLE t FORMAT CSV\n1",
+      why: 'one statement per request',
+      code: 62,
     },
     {
       sql: "INSERT INTO FUNCTION file('x') FORMAT CSV\n1",
