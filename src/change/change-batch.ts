@@ -25,14 +25,21 @@ export interface ChangeBatch {
   readonly committedAtMs: number;
   /** When the capture had received the batch, by our clock. */
   readonly receivedAtMs: number;
-  /** One for each transaction, in order, where the reader asked the source for them. */
+  /**
+   * Stream: one for each transaction, in order, where the reader asked the source for them. A snapshot
+   * chunk has none: its rows are of no transaction.
+   */
   readonly marks?: readonly TransactionMark[];
 }
 
-/** Where a transaction of the batch ends. A row belongs to the first whose `end` is above its version. */
+/**
+ * Where a transaction of the batch ends. A row belongs to the first whose `end` is above its version.
+ * Every part of a transaction too large for memory has its mark: the place of its end is known with
+ * the last part only, in the others `end` is just above every row that the transaction can have.
+ */
 export interface TransactionMark {
   readonly end: Version;
-  /** The GTID; where the server has none, `file:offset` of its end. */
+  /** The GTID; where the server has none, `file:offset` of the transaction's beginning. */
   readonly id: string;
   readonly committedAtMs: number;
 }
@@ -52,8 +59,8 @@ export interface RowsSection {
   readonly rowCount: number;
   readonly bytes: Buffer;
   /**
-   * An update is two rows: the one before it, `_deleted` = 2, and the one after it. Both count in
-   * `rowCount`. Asked for where changes are shown to others (log/kafka); no sink takes such rows.
+   * An update is two rows: the one before it, `_deleted` = 2, directly followed by the one after it.
+   * Both count in `rowCount`. Asked for where changes are shown to others (log/kafka); no sink takes such rows.
    */
   readonly hasBeforeImages?: true;
   /** Where a log with topics keeps these rows; set by the router. */

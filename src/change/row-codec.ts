@@ -20,11 +20,13 @@ export interface Row {
   readonly values: readonly RowValue[];
   readonly version: bigint;
   readonly deleted: boolean;
+  /** The row before an update; see RowsSection.hasBeforeImages. Not together with `deleted`. */
+  readonly isBefore?: true;
 }
 
 export function encodeRows(schema: TableSchema, rows: readonly Row[]): Buffer {
   const writer = new ByteWriter(1024);
-  for (const { values, version, deleted } of rows) {
+  for (const { values, version, deleted, isBefore } of rows) {
     for (const [index, { type, nullable }] of schema.columns.entries()) {
       const value = values[index] ?? null;
       if (value === null && !nullable) {
@@ -34,7 +36,7 @@ export function encodeRows(schema: TableSchema, rows: readonly Row[]): Buffer {
       if (value !== null) writeValue(writer, type, value);
     }
     writeInteger(writer, version, 8);
-    writeInteger(writer, BigInt(deleted), 1);
+    writeInteger(writer, isBefore ? 2n : BigInt(deleted), 1);
   }
   return writer.take();
 }
@@ -47,7 +49,8 @@ export function decodeRows(schema: TableSchema, bytes: Buffer): Row[] {
       nullable && reader.integer(1, false) === 1n ? null : readValue(reader, type),
     );
     const version = reader.integer(8, false);
-    rows.push({ values, version, deleted: reader.integer(1, false) === 1n });
+    const flag = reader.integer(1, false);
+    rows.push({ values, version, deleted: flag === 1n, ...(flag === 2n && { isBefore: true }) });
   }
   return rows;
 }

@@ -11,6 +11,11 @@ import type { Problem } from '../errors.ts';
  *   moment between them, its rows versioned below every change it may have missed.
  * - Delivery: at least once. After a restart the stream is asked to go on from the last position the
  *   reader stored; the same rows then carry the same versions.
+ * - Detail: a source opened with `rows` (the default) streams the rows as they are after each change; with
+ *   `changes` also what they were before an update (RowsSection.hasBeforeImages) and which transaction they
+ *   belong to (ChangeBatch.marks). Snapshots are the same with both: no section has before images, no
+ *   batch has marks.
+ * - A schema section stands before the first rows that have the schema, unless the reader knows it.
  * - Back-pressure: both are pulled; nothing is read ahead beyond a bounded buffer.
  * - A value, type or statement that cannot be represented throws a CdcError naming table, column and
  *   position; nothing is skipped.

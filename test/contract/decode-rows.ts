@@ -5,6 +5,8 @@ export interface DecodedRow {
   readonly values: Readonly<Record<string, string | null>>;
   readonly version: bigint;
   readonly deleted: boolean;
+  /** The row before an update. */
+  readonly isBefore?: true;
 }
 
 /** Reads row bytes by the table in change/table-schema.ts, plainly and value by value. */
@@ -15,11 +17,9 @@ export function decodeRows(schema: TableSchema, bytes: Buffer): DecodedRow[] {
     const values = Object.fromEntries(
       schema.columns.map((column) => [column.name, readColumn(reader, column)]),
     );
-    rows.push({
-      values,
-      version: reader.integer(8, false),
-      deleted: reader.integer(1, false) === 1n,
-    });
+    const version = reader.integer(8, false);
+    const flag = reader.integer(1, false);
+    rows.push({ values, version, deleted: flag === 1n, ...(flag === 2n && { isBefore: true }) });
   }
   return rows;
 }

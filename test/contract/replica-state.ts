@@ -78,7 +78,8 @@ export class ReplicaState {
   #put(table: TableId, rows: Map<string, DecodedRow>, row: DecodedRow): void {
     const key = (this.#newest.get(table)?.key ?? []).map((name) => row.values[name]).join('\0');
     const old = rows.get(key);
-    if (old === undefined || row.version >= old.version) rows.set(key, row);
+    const isNewer = old === undefined || row.version >= old.version;
+    if (isNewer && !row.isBefore) rows.set(key, row);
     const history = this.#history.get(table);
     if (history) history.push(row);
     else this.#history.set(table, [row]);

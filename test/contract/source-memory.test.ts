@@ -2,7 +2,7 @@ import type { TableSchema } from '../../src/change/table-schema.ts';
 import { type MemoryChange, MemorySource } from '../../src/source/memory/memory-source.ts';
 import type { MemoryRow } from '../../src/source/memory/row-encoder.ts';
 import { ReplicaState } from './replica-state.ts';
-import { type Change, describeSource, type SourceHarness } from './source.ts';
+import { type Change, type Detail, describeSource, type SourceHarness } from './source.ts';
 
 const chunkRows = 10;
 
@@ -39,10 +39,11 @@ function schemaOf(table: string, withNote = false): TableSchema {
   };
 }
 
-async function open(): Promise<SourceHarness> {
+async function open(detail: Detail): Promise<SourceHarness> {
   const reader = new ReplicaState();
   const tables = ['shop.orders', 'shop.students'] as const;
-  const source = new MemorySource({ chunkRows, knownSchema: (table) => reader.schema(table) });
+  const knownSchema = (table: string) => reader.schema(table);
+  const source = new MemorySource({ chunkRows, detail, knownSchema });
   // The test keeps its own idea of the rows: the source must not be its own judge.
   const rows = new Map<string, Map<number, MemoryRow>>();
   for (const table of tables) {

@@ -6,12 +6,12 @@ import { mysqlSourceOptions } from '../../src/source/mysql/options.ts';
 import { openTestDatabase } from '../support/test-database.ts';
 import { describeEachServer, type ServerFlavour } from '../support/test-server.ts';
 import { ReplicaState } from './replica-state.ts';
-import { type Change, describeSource, type SourceHarness } from './source.ts';
+import { type Change, type Detail, describeSource, type SourceHarness } from './source.ts';
 
 /** The smallest that the options allow. */
 const chunkRows = 100;
 
-async function open(flavour: ServerFlavour): Promise<SourceHarness> {
+async function open(flavour: ServerFlavour, detail: Detail): Promise<SourceHarness> {
   const database = await openTestDatabase(flavour);
   const { connection, name, options } = database;
   const tables = [`${name}.orders`, `${name}.students`] as const;
@@ -29,7 +29,7 @@ async function open(flavour: ServerFlavour): Promise<SourceHarness> {
       snapshot: { chunkRows },
       heartbeatSeconds: 0.5,
     }),
-    { project: name, logger: createSilentLogger(), log: reader },
+    { project: name, logger: createSilentLogger(), log: reader, detail },
   );
   return {
     source,
@@ -91,5 +91,5 @@ function statements(changes: readonly Change[]): [string, unknown[]][] {
 }
 
 describeEachServer('source', (flavour) => {
-  describeSource(flavour, () => open(flavour));
+  describeSource(flavour, (detail) => open(flavour, detail));
 });

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { RowsSection, Section } from '../../src/change/change-batch.ts';
 import { comparePositions, type Position, versionOf } from '../../src/change/position.ts';
 import type { TableId } from '../../src/change/table-id.ts';
 import type {
@@ -39,8 +40,19 @@ export interface SourceHarness extends AsyncDisposable {
   rows(table: TableId): Promise<Record<string, string | null>[]>;
 }
 
-/** The contract of src/source/source.ts, for every implementation. */
-export function describeSource(name: string, open: () => Promise<SourceHarness>): void {
+export type Detail = 'rows' | 'changes';
+
+/** The contract of src/source/source.ts, for every implementation and both details. */
+export function describeSource(
+  name: string,
+  openWith: (detail: Detail) => Promise<SourceHarness>,
+): void {
+  for (const detail of ['rows', 'changes'] as const) {
+    describeDetail(`${name}, ${detail}`, detail, () => openWith(detail));
+  }
+}
+
+function describeDetail(name: string, detail: Detail, open: () => Promise<SourceHarness>): void {
   describe(`source contract: ${name}`, () => {
     test('describes itself, its tables and no problem', async () => {
       await using harness = await open();
@@ -126,6 +138,95 @@ export function describeSource(name: string, open: () => Promise<SourceHarness>)
         ['2', true],
       ]);
       expect(harness.reader.rows(table)).toEqual(await harness.rows(table));
+    });
+
+    test('an update has the row before it in front when changes are asked for', async () => {
+      await using harness = await open();
+      const { source, tables, reader } = harness;
+      const [table] = tables;
+      const from = await source.currentPosition();
+      await harness.commit([insert(table, 1), insert(table, 2)]);
+      await harness.commit([change(table, 1, row(1, 'a')), change(table, 1, row(1, 'b'))]);
+      await harness.commit([change(table, 2, row(9, 'moved')), change(table, 9, row(9, null))]);
+      const items = await streamed(source, from, await end(source));
+      for (const { batch } of items) reader.apply(batch);
+      const seen = reader
+        .history(table)
+        .slice(2)
+        .map(({ values, deleted, isBefore }) => [
+          isBefore ? 'before' : deleted ? 'deleted' : 'now',
+          ...[values['id'], values['name']],
+        ]);
+      const all = [
+        ...[
+          ['before', '1', 'name 1'],
+          ['now', '1', 'a'],
+        ],
+        ...[
+          ['before', '1', 'a'],
+          ['now', '1', 'b'],
+        ],
+        ...[
+          ['deleted', '2', 'name 2'],
+          ['now', '9', 'moved'],
+        ],
+        ...[
+          ['before', '9', 'moved'],
+          ['now', '9', null],
+        ],
+      ];
+      expect(seen).toEqual(all.filter(([kind]) => detail === 'changes' || kind !== 'before'));
+      const rows = items.flatMap(({ batch }) => batch.sections.filter(isRows));
+      const flag = detail === 'changes' ? true : undefined;
+      expect(rows.every(({ hasBeforeImages }) => hasBeforeImages === flag)).toBe(true);
+      expect(reader.rows(table)).toEqual(await harness.rows(table));
+    });
+
+    test('marks say which rows are of one transaction, in order, when changes are asked for', async () => {
+      await using harness = await open();
+      const { source, tables } = harness;
+      const from = await source.currentPosition();
+      for (let id = 0; id < 10; id++) {
+        await harness.commit(
+          tables.flatMap((table) => [insert(table, id), insert(table, id + 50)]),
+        );
+      }
+      const items = await streamed(source, from, await end(source));
+      const versionsOf = await versionReader(source);
+      if (detail === 'rows') {
+        expect(items.some(({ batch }) => 'marks' in batch)).toBe(false);
+        return;
+      }
+      const rowsOf = new Map<string, number>();
+      let last = versionOf(from);
+      for (const { batch } of items) {
+        const marks = batch.marks ?? [];
+        expect(marks).toHaveLength(batch.transactions);
+        for (const mark of marks) {
+          expect(mark.end).toBeGreaterThan(last);
+          expect(Math.abs(mark.committedAtMs - Date.now())).toBeLessThan(60_000);
+          last = mark.end;
+        }
+        expect(marks.at(-1)?.end ?? last).toBeLessThanOrEqual(versionOf(batch.position));
+        for (const version of versionsOf({ batch })) {
+          const id = marks.find((mark) => mark.end > version)?.id ?? 'none';
+          rowsOf.set(id, (rowsOf.get(id) ?? 0) + 1);
+        }
+      }
+      expect([...rowsOf.values()]).toEqual(Array(10).fill(4));
+      expect(rowsOf.has('none')).toBe(false);
+    });
+
+    test('a snapshot has neither marks nor rows before an update, and its schema in front', async () => {
+      await using harness = await open();
+      const { source, tables } = harness;
+      const [table] = tables;
+      await harness.commit([insert(table, 1), change(table, 1, row(1, 'changed'))]);
+      const batches = (await snapshot(source, table, undefined)).map(({ batch }) => batch);
+      expect(batches.some((batch) => 'marks' in batch)).toBe(false);
+      const sections = batches.flatMap((batch) => batch.sections);
+      expect(sections.map(({ kind }) => kind)).toEqual(['schema', 'rows', 'sweep']);
+      expect(sections.some((section) => 'hasBeforeImages' in section)).toBe(false);
     });
 
     test('a snapshot in chunks is the table', async () => {
@@ -337,6 +438,10 @@ function insert(table: TableId, id: number): Change {
 
 function change(table: TableId, id: number, changed: Row): Change {
   return { kind: 'update', table, id, row: changed };
+}
+
+function isRows(section: Section): section is RowsSection {
+  return section.kind === 'rows';
 }
 
 function running(): AbortSignal {

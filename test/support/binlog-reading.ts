@@ -18,6 +18,8 @@ let nextServerId = 900_000 + (process.pid % 10_000) * 10;
 /** Reads the binlog of a test's server for one database, as `cdc run` would. */
 export class BinlogReading implements AsyncDisposable {
   readonly server: ServerInfo;
+  /** Of streams opened from here on; see MysqlSourceContext. */
+  detail: 'rows' | 'changes' = 'rows';
   readonly snapshotsNeeded: TableId[] = [];
   readonly schemas = new Map<string, TableSchema>();
   readonly #source: MysqlSourceOptions;
@@ -67,6 +69,7 @@ export class BinlogReading implements AsyncDisposable {
     return new BinlogStream({
       source: this.#source,
       serverId,
+      detail: this.detail,
       onSnapshotNeeded: (table) => this.snapshotsNeeded.push(table),
       probe: {
         readTable: (table) => this.#readTable(table),

@@ -11,12 +11,19 @@ import { schemaOf, type TopicTable } from './topic-table.ts';
 export class SchemaBook {
   readonly #schemas: Map<TableId, TableSchema>;
 
+  readonly #initials = new Map<TableId, Record<string, string>>();
+
   constructor(known: ReadonlyMap<TableId, TableSchema> = new Map()) {
     this.#schemas = new Map(known);
   }
 
   get(table: TableId): TableSchema | undefined {
     return this.#schemas.get(table);
+  }
+
+  /** Values of rows from before a column was added, as a schema section has them. */
+  initials(table: TableId): Readonly<Record<string, string>> | undefined {
+    return this.#initials.get(table);
   }
 
   /** Takes in what a message or the project file says; returns the schema that holds from here on. */
@@ -26,6 +33,10 @@ export class SchemaBook {
     const isFixed = known === undefined || table.declared !== undefined;
     const next = isFixed ? schema : mergeSchemas(known, schema.columns, schema.key);
     this.#schemas.set(table.table, next);
+    for (const { name, initial } of found.columns) {
+      if (initial === undefined) continue;
+      this.#initials.set(table.table, { ...this.#initials.get(table.table), [name]: initial });
+    }
     return next;
   }
 }

@@ -15,9 +15,11 @@ export function connectPrefix(value: Buffer): Buffer | undefined {
   return value.subarray(0, end + payloadStart.length);
 }
 
-/** The payload of a message that begins with `prefix`. */
+/** The payload of a message that begins with `prefix`; blank space may follow the message. */
 export function payloadAfter(prefix: Buffer, value: Buffer): Buffer {
-  return value.subarray(prefix.length, value.length - 1);
+  let end = value.length - 1;
+  while (end > prefix.length && (value[end] ?? 0) <= 0x20) end--;
+  return value.subarray(prefix.length, end);
 }
 
 /** `"mysqlType":{...}` of a message of Canal. Values there are text, so the name stands nowhere else. */

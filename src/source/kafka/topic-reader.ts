@@ -39,6 +39,8 @@ interface TopicReaderOptions {
   readonly tables: readonly TopicTable[];
   readonly book: SchemaBook;
   readonly unmatched: 'deadLetter' | 'ignore';
+  /** Messages about these are skipped. */
+  readonly excluded: ReadonlySet<TableId>;
   /** Of positions now; versions by offset begin with it. */
   readonly epoch: number;
 }
@@ -57,10 +59,12 @@ export class TopicReader {
   readonly #first: TopicTable;
   /** By the name messages use; undefined when every message is about the only table. */
   readonly #byName: ReadonlyMap<string, TopicTable> | undefined;
+  readonly #isExcluded: boolean;
   readonly #targets = new Map<TopicTable, { found: MessageSchema | undefined; target: Target }>();
   /** The one met last is the first. */
   readonly #descriptions: Description[] = [];
-  readonly #versionBase: number;
+  /** Offsets fit beside it exactly while nobody has begun the history anew, and the sum is quick. */
+  readonly #numberBase: number | undefined;
 
   constructor(options: TopicReaderOptions) {
     const { tables, epoch } = options;
@@ -68,17 +72,24 @@ export class TopicReader {
     if (first === undefined) throw new CdcError('CDC_INTERNAL', `${options.topic} has no table.`);
     this.#options = options;
     this.#first = first;
+    this.#isExcluded = tables.every(({ table }) => options.excluded.has(table));
     const names = tables.map((table) => [table.entry.messageTable ?? table.table, table] as const);
     this.#byName = tables.length > 1 || sharesTopics(first) ? new Map(names) : undefined;
-    this.#versionBase = epoch;
+    this.#numberBase = epoch === 0 ? Number(packVersion(0, 1, 0)) : undefined;
+  }
+
+  /** Whether offsets are what orders the changes of its tables. */
+  get isOrderedByOffset(): boolean {
+    return this.#first.version === 'offset';
   }
 
   place(record: KafkaRecord): Placement {
-    if (record.value === null) return skipped;
+    if (record.value === null || this.#isExcluded) return skipped;
     const description = this.#describe(record.value);
     const value = this.#bodyOf(record.value, description);
     if (value.equals(nullPayload)) return skipped;
     const table = this.#tableOf(value);
+    if (table !== undefined && this.#options.excluded.has(table.table)) return skipped;
     const control = controlMessageIn(value, this.#first.format);
     if (control !== undefined) {
       if (table === undefined || control.kind === 'other') {
@@ -89,7 +100,7 @@ export class TopicReader {
     }
     if (table === undefined) {
       if (this.#options.unmatched === 'ignore') return skipped;
-      return this.#refuse(record, this.#first, 'no entry of the topic is for its table');
+      return this.#refuse(record, this.#firstIncluded(), 'no entry of the topic is for its table');
     }
     const found = this.#schemaIn(description, table, record, value);
     const target = this.#target(table, found);
@@ -99,7 +110,18 @@ export class TopicReader {
 
   /** Version of what has this offset, in tables ordered by it. */
   version(offset: number): Version {
-    return packVersion(this.#versionBase, 1, offset);
+    return packVersion(this.#options.epoch, 1, offset);
+  }
+
+  /** The same as text, for a line. */
+  versionText(offset: number): string {
+    const base = this.#numberBase;
+    return base === undefined ? this.version(offset).toString() : String(base + offset);
+  }
+
+  #firstIncluded(): TopicTable {
+    const { tables, excluded } = this.#options;
+    return tables.find(({ table }) => !excluded.has(table)) ?? this.#first;
   }
 
   #describe(value: Buffer): Description | undefined {

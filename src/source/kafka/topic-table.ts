@@ -40,6 +40,10 @@ export function topicTableOf(entry: TopicTableOptions, topic: string): TopicTabl
   return { topic, table, entry, format, version, declared, placeColumns };
 }
 
+export function matchesTopic(entry: TopicTableOptions, topic: string): boolean {
+  return patternOf(entry.topic).test(topic);
+}
+
 export function isTopicPattern(topic: string): boolean {
   return /[*?]/.test(topic);
 }

@@ -1,11 +1,12 @@
-import type { ChangeBatch, Section } from '../../change/change-batch.ts';
+import type { Section } from '../../change/change-batch.ts';
 import { type Position, packVersion, type Version, versionOf } from '../../change/position.ts';
 import type { TableId } from '../../change/table-id.ts';
 import type { TableSchema } from '../../change/table-schema.ts';
 import { CdcError, type Problem } from '../../errors.ts';
 import type { SnapshotItem, SnapshotProgress, Source, StreamItem } from '../source.ts';
+import { batchOf, inParts, rowsSection, without } from './memory-batches.ts';
 import { MemoryTable } from './memory-table.ts';
-import { encodeRow, type MemoryRow } from './row-encoder.ts';
+import { encodeRow, type MemoryRow, type RowFlag, rowFlag } from './row-encoder.ts';
 
 /** One change of a transaction. An update names the row by its old key when the key changes. */
 export type MemoryChange =
@@ -17,6 +18,8 @@ export interface MemorySourceOptions {
   readonly chunkRows?: number;
   /** A transaction with more rows is streamed in open parts of this many. */
   readonly partRows?: number;
+  /** See Source. Default: `rows`. */
+  readonly detail?: 'rows' | 'changes';
   /** What the reader knows already; see `snapshot` of Source. */
   readonly knownSchema?: (table: TableId) => TableSchema | undefined;
 }
@@ -24,6 +27,7 @@ export interface MemorySourceOptions {
 const serverId = 'memory';
 const fileNumber = 1;
 const file = 'memory.000001';
+const firstOffset = 4;
 
 /**
  * A source whose tables and history are in this process: a program commits transactions, and the
@@ -37,16 +41,18 @@ export class MemorySource implements Source {
   readonly #schemas = new Map<string, TableSchema>();
   readonly #chunkRows: number;
   readonly #partRows: number;
+  readonly #detail: 'rows' | 'changes';
   readonly #knownSchema: (table: TableId) => TableSchema | undefined;
   readonly #snapshotListeners: ((table: TableId) => void)[] = [];
   #excluded: ReadonlySet<TableId> = new Set();
   /** Grows by one for each row, section or commit, so that each has a version of its own. */
-  #offset = 4;
+  #offset = firstOffset;
   #waiting: (() => void)[] = [];
 
   constructor(options: MemorySourceOptions = {}) {
     this.#chunkRows = options.chunkRows ?? 1000;
     this.#partRows = options.partRows ?? 10_000;
+    this.#detail = options.detail ?? 'rows';
     this.#knownSchema = options.knownSchema ?? (() => undefined);
   }
 
@@ -58,8 +64,7 @@ export class MemorySource implements Source {
 
   /** Commits the changes as one transaction; returns the place after it. */
   commit(changes: readonly MemoryChange[]): Position {
-    const sections = changes.flatMap((change) => this.#apply(change));
-    return this.#append(sections);
+    return this.#append(changes.map((change) => this.#apply(change)));
   }
 
   /** Changes a table's columns. `rows` are what becomes of its rows; absent: as they are. */
@@ -73,15 +78,11 @@ export class MemorySource implements Source {
   ): Position {
     const { existingRows, defaults } = effect;
     this.createTable(schema, effect.rows ?? this.#table(schema.table).rows());
+    const version = this.#nextVersion();
+    const { table } = schema;
+    const known = defaults && { defaults };
     const position = this.#append([
-      {
-        kind: 'schema',
-        table: schema.table,
-        schema,
-        existingRows,
-        ...(defaults && { defaults }),
-        version: this.#nextVersion(),
-      },
+      [{ kind: 'schema', table, schema, existingRows, ...known, version }],
     ]);
     if (existingRows === 'resnapshot') {
       for (const listener of this.#snapshotListeners) listener(schema.table);
@@ -91,7 +92,7 @@ export class MemorySource implements Source {
 
   truncateTable(table: TableId): Position {
     this.#table(table).clear();
-    return this.#append([{ kind: 'truncate', table, version: this.#nextVersion() }]);
+    return this.#append([[{ kind: 'truncate', table, version: this.#nextVersion() }]]);
   }
 
   async describe(): Promise<{ server: string; version: string }> {
@@ -206,7 +207,7 @@ export class MemorySource implements Source {
       sections.push({ kind: 'schema', table, schema: declaration, existingRows, version });
     }
     if (last) {
-      const bytes = Buffer.concat(rows.map((row) => encodeRow(schema, row, version, false)));
+      const bytes = Buffer.concat(rows.map((row) => encodeRow(schema, row, version, rowFlag.kept)));
       sections.push(rowsSection(schema, rows.length, bytes));
     }
     if (done) sections.push({ kind: 'sweep', table, version: BigInt(firstVersion) });
@@ -227,37 +228,46 @@ export class MemorySource implements Source {
     if ('insert' in change) {
       const table = this.#table(change.insert);
       table.put(change.row);
-      return [this.#row(table, change.row, false)];
+      return [this.#row(table, change.row, rowFlag.kept)];
     }
     if ('delete' in change) {
       const table = this.#table(change.delete);
       const old = table.get(change.row);
       table.remove(old);
-      return [this.#row(table, old, true)];
+      return [this.#row(table, old, rowFlag.deleted)];
     }
     const table = this.#table(change.update);
     const old = table.get(change.key ?? change.row);
     const row = { ...old, ...change.row };
     if (table.hasSameKey(old, row)) {
       table.put(row);
-      return [this.#row(table, row, false)];
+      const before = this.#detail === 'changes' ? [this.#row(table, old, rowFlag.before)] : [];
+      return [...before, this.#row(table, row, rowFlag.kept)];
     }
     table.remove(old);
     table.put(row);
-    return [this.#row(table, old, true), this.#row(table, row, false)];
+    return [this.#row(table, old, rowFlag.deleted), this.#row(table, row, rowFlag.kept)];
   }
 
-  #row({ schema }: MemoryTable, row: MemoryRow, deleted: boolean): Section {
-    return rowsSection(schema, 1, encodeRow(schema, row, this.#nextVersion(), deleted));
+  #row({ schema }: MemoryTable, row: MemoryRow, flag: RowFlag): Section {
+    const section = rowsSection(schema, 1, encodeRow(schema, row, this.#nextVersion(), flag));
+    return this.#detail === 'changes' ? { ...section, hasBeforeImages: true } : section;
   }
 
-  #append(sections: readonly Section[]): Position {
+  /** Commits a transaction, given as the sections of each change. */
+  #append(changes: readonly (readonly Section[])[]): Position {
+    const begin = this.#history.at(-1)?.batch.position.offset ?? firstOffset;
     this.#offset++;
     const position = this.#position(this.#offset);
-    for (let at = 0; at === 0 || at < sections.length; at += this.#partRows) {
-      const part = mergeNeighbours(sections.slice(at, at + this.#partRows));
-      const open = at + this.#partRows < sections.length;
-      this.#history.push({ batch: batchOf('stream', part, position, open ? 0 : 1), open });
+    const batch = batchOf('stream', [], position);
+    const { committedAtMs } = batch;
+    const mark = { end: versionOf(position), id: `${file}:${begin}`, committedAtMs };
+    const marks = this.#detail === 'changes' ? { marks: [mark] } : {};
+    const parts = inParts(changes, this.#partRows);
+    for (const [index, sections] of parts.entries()) {
+      const open = index < parts.length - 1;
+      const transactions = open ? 0 : 1;
+      this.#history.push({ batch: { ...batch, sections, transactions, ...marks }, open });
     }
     this.#wake();
     return position;
@@ -282,48 +292,4 @@ export class MemorySource implements Source {
   #wake(): void {
     for (const resume of this.#waiting.splice(0)) resume();
   }
-}
-
-function rowsSection(schema: TableSchema, rowCount: number, bytes: Buffer): Section {
-  const { table, version: schemaVersion } = schema;
-  return { kind: 'rows', table, schemaVersion, rowCount, bytes };
-}
-
-function batchOf(
-  origin: ChangeBatch['origin'],
-  sections: readonly Section[],
-  position: Position,
-  transactions = 0,
-): ChangeBatch {
-  const now = Date.now();
-  return { origin, sections, position, transactions, committedAtMs: now, receivedAtMs: now };
-}
-
-/** Rows of one table that follow one another become one section. */
-function mergeNeighbours(sections: readonly Section[]): Section[] {
-  const merged: Section[] = [];
-  for (const section of sections) {
-    const last = merged.at(-1);
-    if (
-      last?.kind === 'rows' &&
-      section.kind === 'rows' &&
-      last.table === section.table &&
-      last.schemaVersion === section.schemaVersion
-    ) {
-      merged[merged.length - 1] = {
-        ...last,
-        rowCount: last.rowCount + section.rowCount,
-        bytes: Buffer.concat([last.bytes, section.bytes]),
-      };
-    } else {
-      merged.push(section);
-    }
-  }
-  return merged;
-}
-
-function without(item: StreamItem, excluded: ReadonlySet<TableId>): StreamItem {
-  if (excluded.size === 0) return item;
-  const sections = item.batch.sections.filter(({ table }) => !excluded.has(table));
-  return { ...item, batch: { ...item.batch, sections } };
 }

@@ -11,19 +11,23 @@ import { ByteWriter } from '../../lib/byte-writer.ts';
 export type MemoryValue = number | bigint | string | Buffer | null;
 export type MemoryRow = Readonly<Record<string, MemoryValue>>;
 
+/** What becomes of a row, as `_deleted` says it. */
+export const rowFlag = { kept: 0, deleted: 1, before: 2 } as const;
+export type RowFlag = (typeof rowFlag)[keyof typeof rowFlag];
+
 /** One row as row bytes; see change/table-schema.ts. */
 export function encodeRow(
   schema: TableSchema,
   row: MemoryRow,
   version: Version,
-  deleted: boolean,
+  flag: RowFlag,
 ): Buffer {
   const writer = new ByteWriter(1024);
   for (const column of schema.columns)
     writeColumn(writer, schema, column, row[column.name] ?? null);
   writer.reserve(9);
   writeInteger(writer, version, 8);
-  writer.buffer[writer.offset++] = deleted ? 1 : 0;
+  writer.buffer[writer.offset++] = flag;
   return writer.take();
 }
 

@@ -47,6 +47,7 @@ interface Pending {
   readonly probed: ProbedTable | undefined;
   /** End of the binlog after the table was described: from there on the description holds. */
   readonly end: Position;
+  readonly endFileNumber: number;
   readonly alterations: readonly Alteration[];
   readonly isNew: boolean;
   readonly ddl?: string;
@@ -86,8 +87,8 @@ export class SchemaRegistry {
     const probed = await this.#probe.readTable(table);
     const pending = this.#pending.get(table);
     if (pending !== undefined) {
-      const end = await this.#probe.endPosition();
-      this.#pending.set(table, { probed, end, alterations: [], isNew: false });
+      const place = await this.#readEnd();
+      this.#pending.set(table, { probed, ...place, alterations: [], isNew: false });
     }
     const before = this.#inForce.get(table);
     if (before === undefined && probed === undefined) return undefined;
@@ -111,11 +112,11 @@ export class SchemaRegistry {
     change: { readonly isNew: boolean; readonly alteration?: Alteration; readonly ddl?: string },
   ): Promise<void> {
     const probed = await this.#describe(table);
-    const end = await this.#probe.endPosition();
+    const place = await this.#readEnd();
     const earlier = this.#pending.get(table);
     this.#pending.set(table, {
       probed,
-      end,
+      ...place,
       alterations: [
         ...(earlier?.alterations ?? []),
         ...(change.alteration ? [change.alteration] : []),
@@ -138,9 +139,8 @@ export class SchemaRegistry {
 
   /** False when `settle` would find nothing there; for the many places where that is so. */
   isDue({ epoch, fileNumber, offset }: ReturnType<typeof unpackVersion>): boolean {
-    for (const { end } of this.#pending.values()) {
-      const distance =
-        epoch - end.epoch || fileNumber - binlogFileNumber(end.file) || offset - end.offset;
+    for (const { end, endFileNumber } of this.#pending.values()) {
+      const distance = epoch - end.epoch || fileNumber - endFileNumber || offset - end.offset;
       if (distance >= 0) return true;
     }
     return false;
@@ -159,6 +159,11 @@ export class SchemaRegistry {
       updates.push(update);
     }
     return updates;
+  }
+
+  async #readEnd(): Promise<Pick<Pending, 'end' | 'endFileNumber'>> {
+    const end = await this.#probe.endPosition();
+    return { end, endFileNumber: binlogFileNumber(end.file) };
   }
 
   #isInForce({ table, version }: TableSchema): boolean {
