@@ -1,6 +1,12 @@
 import type { ChangePlace } from './change-format.ts';
 
-const nullText = Buffer.from('null');
+/** For generated code: these texts as they are. */
+export const copyFile = 'q = copyBytes(o, q, P.file, 0, P.fileBytes);';
+export const copyTransaction = 'q = copyBytes(o, q, P.transaction, 0, P.transactionBytes);';
+
+const quote = 34;
+/** What GTIDs are made of: nothing that JSON escapes. */
+const isPlain = /^[0-9A-Za-z:_.-]+$/;
 
 /** The place of the change that is being written, in the pieces that generated code needs. */
 export class PlaceText {
@@ -12,25 +18,28 @@ export class PlaceText {
   receivedRest = 0;
   committedSeconds = 0;
   hasGtid = false;
-  /** The GTID as JSON; `null` where there is none. */
-  gtid: Buffer = nullText;
   /** What names the transaction, as JSON text: GTID or file:offset. */
-  transaction: Buffer = nullText;
+  transaction: Buffer = Buffer.alloc(256);
+  transactionBytes = 0;
   /** Binlog file without quotes. */
-  file: Buffer = nullText;
+  file: Buffer = Buffer.alloc(256);
+  fileBytes = 0;
   #place: ChangePlace | undefined;
   #fileNumber = -1;
+  #fileBase = '';
 
-  /** Bytes that the texts of variable length take together, each once. */
+  /** Bytes that the texts of variable length take together, each twice. */
   get room(): number {
-    return this.gtid.length + this.transaction.length + this.file.length;
+    return 2 * (this.transactionBytes + this.fileBytes);
   }
 
   update(place: ChangePlace, fileNumber: number): void {
     if (place !== this.#place) this.#take(place);
-    else if (fileNumber === this.#fileNumber) return;
+    if (fileNumber === this.#fileNumber && place.fileBase === this.#fileBase) return;
     this.#fileNumber = fileNumber;
-    this.file = Buffer.from(jsonInside(binlogFile(place, fileNumber)));
+    this.#fileBase = place.fileBase;
+    this.file = Buffer.from(JSON.stringify(binlogFile(place, fileNumber)).slice(1, -1));
+    this.fileBytes = this.file.length;
   }
 
   #take(place: ChangePlace): void {
@@ -42,9 +51,23 @@ export class PlaceText {
     this.committedSeconds = Math.floor(committedAtMs / 1000);
     this.receivedMillions = Math.floor(place.receivedAtMs / 1e6);
     this.receivedRest = place.receivedAtMs - this.receivedMillions * 1e6;
-    this.transaction = Buffer.from(JSON.stringify(place.mark.id));
     this.hasGtid = gtidOf(place) !== undefined;
-    this.gtid = this.hasGtid ? this.transaction : nullText;
+    this.#takeTransaction(place.mark.id);
+  }
+
+  /** Into the same bytes: there may be one for each row. */
+  #takeTransaction(id: string): void {
+    if (!isPlain.test(id)) {
+      this.transaction = Buffer.from(JSON.stringify(id));
+      this.transactionBytes = this.transaction.length;
+      return;
+    }
+    if (this.transaction.length < id.length + 2) this.transaction = Buffer.alloc(id.length + 2);
+    const to = this.transaction;
+    to[0] = quote;
+    for (let index = 0; index < id.length; index++) to[index + 1] = id.charCodeAt(index);
+    to[id.length + 1] = quote;
+    this.transactionBytes = id.length + 2;
   }
 }
 
@@ -55,8 +78,4 @@ export function binlogFile({ fileBase, fileDigits }: ChangePlace, fileNumber: nu
 /** A mark without a GTID is named `file:offset`, and file names have a dot. Rows of a snapshot have none. */
 export function gtidOf({ origin, mark }: ChangePlace): string | undefined {
   return origin === 'snapshot' || mark.id.includes('.') ? undefined : mark.id;
-}
-
-function jsonInside(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
 }

@@ -68,7 +68,7 @@ function addText(code: JsonCode, type: ColumnType, style: ValueStyle): void {
   if (fixedBytes(type) === undefined) {
     quoted(code, () =>
       code.run(
-        `y = copyPlain(o, q, b, p, p + n);
+        `y = copyPlain(o, d, q, b, v, p, p + n);
         if (y - q === n) q = y;
         else { w.offset = y; writeEscaped(w, b, p + y - q, p + n, r); ${reload} }`,
       ),

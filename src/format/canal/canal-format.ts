@@ -5,7 +5,7 @@ import type { TableSchema } from '../../change/table-schema.ts';
 import type { ChangeEncoder, ChangeFormat, ChangePlace, EventMessage } from '../change-format.ts';
 import { keyColumns, layoutOf } from '../column-encodings.ts';
 import type { JsonCode } from '../json-code.ts';
-import { PlaceText } from '../place-text.ts';
+import { copyTransaction, PlaceText } from '../place-text.ts';
 import { type ObjectFunction, RowCode } from '../row-code.ts';
 import { type MessageCode, RowEncoder } from '../row-encoder.ts';
 import { canalEvent } from './canal-events.ts';
@@ -67,7 +67,7 @@ function addMessage(
   code.text(`],"database":${JSON.stringify(database)},"es":`);
   code.run('q = writeMillis(o, q, P.committedMillions, P.committedRest, 0);', 20);
   code.text(',"gtid":');
-  code.choose('P.hasGtid', code.inner().run('o.set(P.gtid, q); q += P.gtid.length;'), inner('""'));
+  code.choose('P.hasGtid', code.inner().run(copyTransaction), inner('""'));
   code.text(',"id":').run('q = writeUint64(o, q, g.versionLow | 0, g.versionHigh | 0);', 20);
   code.text(`,"isDdl":false,"mysqlType":${mysqlType},"old":`);
   code.choose(

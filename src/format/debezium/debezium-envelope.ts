@@ -1,6 +1,7 @@
 import { splitTableId, type TableId } from '../../change/table-id.ts';
 import type { SourceDescription } from '../change-format.ts';
 import type { JsonCode } from '../json-code.ts';
+import { copyFile, copyTransaction } from '../place-text.ts';
 import type { ObjectFunction } from '../row-code.ts';
 
 /** Names of a time and the zeros behind its milliseconds. */
@@ -49,14 +50,15 @@ function addSource(code: JsonCode, source: SourceDescription, id: TableId): void
   addTime(code.text(',"ts_ns":'), 'committed', ns[1]);
   code.text(`,${members({ table })},"server_id":`);
   either('P.isSnapshot', '0', String(serverId));
-  code.text(',"gtid":').run('o.set(P.gtid, q); q += P.gtid.length;');
-  code.text(',"file":"').run('o.set(P.file, q); q += P.file.length;');
+  code.text(',"gtid":');
+  code.choose('P.hasGtid', code.inner().run(copyTransaction), code.inner().text('null'));
+  code.text(',"file":"').run(copyFile);
   code.text('","pos":').run('q = writeUint64(o, q, g.versionLow | 0, g.versionHigh & 15);', 20);
   code.text(',"row":0,"thread":null,"query":null}');
 }
 
 function transactionBlock(code: JsonCode): JsonCode {
-  code.text('{"id":').run('o.set(P.transaction, q); q += P.transaction.length;');
+  code.text('{"id":').run(copyTransaction);
   code.text(',"total_order":').run('q = writeDouble(o, q, g.totalOrder);', 16);
   code.text(',"data_collection_order":').run('q = writeDouble(o, q, g.tableOrder);', 16);
   return code.text('}');

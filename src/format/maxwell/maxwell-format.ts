@@ -9,7 +9,7 @@ import type { Column, TableSchema } from '../../change/table-schema.ts';
 import type { ChangeEncoder, ChangeFormat, ChangePlace, EventMessage } from '../change-format.ts';
 import { keyColumns, layoutOf } from '../column-encodings.ts';
 import type { JsonCode } from '../json-code.ts';
-import { PlaceText } from '../place-text.ts';
+import { copyFile, PlaceText } from '../place-text.ts';
 import { type ObjectFunction, RowCode } from '../row-code.ts';
 import { type MessageCode, RowEncoder } from '../row-encoder.ts';
 import { maxwellEvent } from './maxwell-events.ts';
@@ -65,7 +65,7 @@ function addRest(code: JsonCode, image: ObjectFunction, changed: ObjectFunction)
   const other = code.inner().choose('g.action === 1', inner('update'), inner('delete'));
   code.choose('g.action === 0', insert, other);
   code.text('","ts":').run('q = writeDouble(o, q, P.committedSeconds);', 16);
-  code.text(',"position":"').run('o.set(P.file, q); q += P.file.length;');
+  code.text(',"position":"').run(copyFile);
   code.text(':').run('q = writeUint64(o, q, g.versionLow | 0, g.versionHigh & 15);', 20);
   code.text('","data":').call(`${image.name}(w, b, v, s, r);`, image.room);
   const old = inner(',"old":').call(`${changed.name}(w, b, v, t, s, r);`, changed.room);
