@@ -1,5 +1,5 @@
-import { type OffsetVector, splitPartitionKey, sumOffsets } from '../../change/offset-vector.ts';
-import { type Position, versionOf } from '../../change/position.ts';
+import { type OffsetVector, sumOffsets } from '../../change/offset-vector.ts';
+import type { Position } from '../../change/position.ts';
 import type { TableId } from '../../change/table-id.ts';
 import type { TableSchema } from '../../change/table-schema.ts';
 import { CdcError, type Problem } from '../../errors.ts';
@@ -142,7 +142,8 @@ export class KafkaSource implements Source {
     const replaces = known.has(table);
     const isWhole = this.#options.from === 'latest';
     const low = isWhole ? new Map<string, number>() : await endsOf(cluster, own.keys(), 'low');
-    const streamed = () => (this.#position ? offsetsOf(this.#position) : new Map<string, number>());
+    const last = () => this.#lastPosition();
+    const streamed = () => offsetsOf(last() ?? end);
     const end = (await this.endPosition()).position;
     yield* readTopicSnapshot(
       {

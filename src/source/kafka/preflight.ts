@@ -5,7 +5,7 @@ import { asObject, parseObject } from './json-object.ts';
 import type { KafkaSourceOptions } from './options.ts';
 import { SchemaBook } from './schema-book.ts';
 import type { TopicCluster } from './topic-cluster.ts';
-import { TopicReader } from './topic-reader.ts';
+import { TopicReader, undescribed } from './topic-reader.ts';
 import { sampleTopic } from './topic-sample.ts';
 import { type FoundTopics, findTopics } from './topic-set.ts';
 import { isTopicPattern, matchesTopic, type TopicTable } from './topic-table.ts';
@@ -114,7 +114,10 @@ function checkMessage(
     const placement = reader.place(record);
     const where = `${topic} offset ${record.offset}`;
     const warning = { code: 'CDC_MESSAGE_MALFORMED', where, severity: 'warning' } as const;
-    if (placement.kind === 'refused') return { ...warning, message: placement.reason };
+    if (placement.kind === 'refused') {
+      const severity = placement.reason === undescribed ? 'error' : 'warning';
+      return { ...warning, message: `cannot be placed: ${placement.reason}`, severity };
+    }
     if (placement.kind !== 'line') return undefined;
     const table = tables.find((each) => each.table === placement.target.table);
     const message = parseObject(placement.value);

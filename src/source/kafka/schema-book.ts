@@ -31,7 +31,9 @@ export class SchemaBook {
     const known = this.#schemas.get(table.table);
     const schema = schemaOf(table, found);
     const isFixed = known === undefined || table.declared !== undefined;
-    const next = isFixed ? schema : mergeSchemas(known, schema.columns, schema.key);
+    const merged = isFixed ? schema : mergeSchemas(known, schema.columns, schema.key);
+    const isSame = known?.version === merged.version && known.comment === merged.comment;
+    const next = isSame ? known : merged;
     this.#schemas.set(table.table, next);
     for (const { name, initial } of found.columns) {
       if (initial === undefined) continue;

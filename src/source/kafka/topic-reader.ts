@@ -46,6 +46,8 @@ interface TopicReaderOptions {
 }
 
 const rememberedDescriptions = 64;
+/** Why a message has no place whose entry expects it to say its columns. */
+export const undescribed = 'it does not describe its columns, and none are declared';
 const skipped: Placement = { kind: 'skipped' };
 const nullPayload = Buffer.from('null');
 
@@ -105,7 +107,7 @@ export class TopicReader {
     const found = this.#schemaIn(description, table, record, value);
     const target = this.#target(table, found);
     if (target !== undefined) return { kind: 'line', target, value };
-    return this.#refuse(record, table, 'it does not describe its columns, and none are declared');
+    return this.#refuse(record, table, undescribed);
   }
 
   /** Version of what has this offset, in tables ordered by it. */
