@@ -22,7 +22,10 @@ export interface KafkaCluster extends AsyncDisposable {
   /** Creates topics; one that exists already is left as it is. Resolves when each partition has a leader. */
   createTopics(topics: readonly NewTopic[]): Promise<void>;
 
-  /** First offset still there and the offset after the last record, of every partition. */
+  /**
+   * First offset still there and the offset after the last record, of every partition. Records from the
+   * first transaction on that is still open do not count: they cannot be fetched yet.
+   */
   bounds(topic: string): Promise<PartitionBounds[]>;
   /** The first offset of each partition at or after a time; the end where there is none. */
   offsetsAt(topic: string, timeMs: number): Promise<ReadonlyMap<number, number>>;
@@ -31,7 +34,8 @@ export interface KafkaCluster extends AsyncDisposable {
 
   /**
    * Records from each place on, those that are there or arrive within `maxWaitMs`; the places in the
-   * order that the brokers answer. A place that has none is left out. Throws CDC_KAFKA_OFFSET_LOST with
+   * order that the brokers answer. A place that has none is left out; one that has only control records or
+   * aborted ones comes with its next offset and no records. Throws CDC_KAFKA_OFFSET_LOST with
    * topic, partition and the first offset there is when a place lies before it (retention) or behind the end.
    */
   fetch(places: readonly FetchPlace[], options: FetchOptions): Promise<FetchedRecords[]>;
@@ -79,7 +83,7 @@ export interface FetchedRecords {
   readonly records: readonly KafkaRecord[];
   /** Where to go on; beyond the last record when control records follow it. */
   readonly nextOffset: number;
-  /** The offset after the last record of the partition as of this answer. */
+  /** The offset after the last record of the partition as of this answer; see `bounds`. */
   readonly high: number;
 }
 

@@ -41,8 +41,8 @@ export interface TopicPartition {
 
 /**
  * One connection to each broker of a cluster, and what is known of leaders and coordinators. A request that
- * waits at the broker holds up those sent after it to the same broker, so whoever waits (fetch, join) or must
- * not be held up (produce) has connections of its own. Every error is kafkajs's own, unwrapped, and nothing
+ * waits at the broker holds up those sent after it on the same connection, so fetches go through `sendWaiting`,
+ * and whoever waits long otherwise (joins a group) has a `KafkaConnections` of its own. Every error is kafkajs's own, unwrapped, and nothing
  * is sent a second time: retrying is up to the caller, who calls `forget` after an answer such as NOT_LEADER.
  * After a connection was lost everything known is forgotten here.
  */
@@ -50,6 +50,9 @@ export class KafkaConnections implements Disposable {
   readonly #settings: ConnectionsSettings;
   /** By `host:port`, so the seed and the broker it turns out to be are one. */
   readonly #nodes = new Map<string, KafkajsNode>();
+  /** For requests that wait at the broker; by address too, those that are not in use. */
+  readonly #spareNodes = new Map<string, KafkajsNode[]>();
+  readonly #allNodes = new Set<KafkajsNode>();
   readonly #addresses = new Map<number, string>();
   readonly #leaders = new Map<string, ReadonlyMap<number, number>>();
   readonly #coordinators = new Map<string, number>();
@@ -64,7 +67,7 @@ export class KafkaConnections implements Disposable {
     const fields = { topics: topics === 'all' ? [] : topics, allowAutoTopicCreation: false };
     const metadata = (await this.#callAny('Metadata', fields)) as ClusterMetadata;
     for (const { nodeId, host, port } of metadata.brokers) {
-      this.#addresses.set(nodeId, `${host.includes(':') ? `[${host}]` : host}:${port}`);
+      this.#addresses.set(nodeId, renderAddress(host, port));
     }
     for (const { topic, topicErrorCode, partitionMetadata } of metadata.topicMetadata) {
       if (topicErrorCode !== 0) this.#leaders.delete(topic);
@@ -114,7 +117,7 @@ export class KafkaConnections implements Disposable {
       coordinator: { nodeId: number; host: string; port: number };
     };
     const { nodeId, host, port } = coordinator;
-    this.#addresses.set(nodeId, `${host.includes(':') ? `[${host}]` : host}:${port}`);
+    this.#addresses.set(nodeId, renderAddress(host, port));
     this.#coordinators.set(key, nodeId);
     return nodeId;
   }
@@ -127,7 +130,20 @@ export class KafkaConnections implements Disposable {
 
   /** Sends a request made by us and resolves to the body of the answer. */
   async send(nodeId: number, request: RawRequest): Promise<Buffer> {
-    return await this.#with(this.#nodeOf(nodeId), (node) => node.send(request));
+    return await this.#with(this.#nodeAt(this.#addressOf(nodeId)), (node) => node.send(request));
+  }
+
+  /** As `send`, on a connection on which nothing else is under way. */
+  async sendWaiting(nodeId: number, request: RawRequest): Promise<Buffer> {
+    const address = this.#addressOf(nodeId);
+    const spares = this.#spareNodes.get(address) ?? [];
+    this.#spareNodes.set(address, spares);
+    const node = spares.pop() ?? this.#newNode(address);
+    try {
+      return await this.#with(node, (free) => free.send(request));
+    } finally {
+      spares.push(node);
+    }
   }
 
   /** Sends a request that kafkajs writes and resolves to its answer; see `KafkaCalls` for errors in it. */
@@ -137,12 +153,14 @@ export class KafkaConnections implements Disposable {
     fields: KafkaCalls[Api]['fields'],
   ): Promise<KafkaCalls[Api]['answer']> {
     if (nodeId === 'any') return await this.#callAny(api, fields);
-    return await this.#with(this.#nodeOf(nodeId), (node) => node.call(api, fields));
+    return await this.#with(this.#nodeAt(this.#addressOf(nodeId)), (node) =>
+      node.call(api, fields),
+    );
   }
 
-  /** Closes all connections; requests on their way are rejected. */
+  /** Closes all connections; requests on their way, and later ones, are rejected. */
   [Symbol.dispose](): void {
-    for (const node of this.#nodes.values()) node.close();
+    for (const node of this.#allNodes) node.close();
   }
 
   /** The first broker that answers: connected ones before known ones before those of the settings. */
@@ -175,18 +193,21 @@ export class KafkaConnections implements Disposable {
     }
   }
 
-  #nodeOf(nodeId: number): KafkajsNode {
+  #addressOf(nodeId: number): string {
     const address = this.#addresses.get(nodeId);
     if (address === undefined) throw new RangeError(`no metadata names broker ${nodeId}`);
-    return this.#nodeAt(address);
+    return address;
   }
 
   #nodeAt(address: string): KafkajsNode {
-    let node = this.#nodes.get(address);
-    if (node === undefined) {
-      node = new KafkajsNode(parseAddress(address), this.#settings);
-      this.#nodes.set(address, node);
-    }
+    const node = this.#nodes.get(address) ?? this.#newNode(address);
+    this.#nodes.set(address, node);
+    return node;
+  }
+
+  #newNode(address: string): KafkajsNode {
+    const node = new KafkajsNode(parseAddress(address), this.#settings);
+    this.#allNodes.add(node);
     return node;
   }
 }
@@ -195,6 +216,10 @@ export type CoordinatorKind = 'group' | 'transaction';
 
 const unknownTopicOrPartition = 3;
 const leaderNotAvailable = 5;
+
+function renderAddress(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
 
 function parseAddress(address: string): { host: string; port: number } {
   const colon = address.lastIndexOf(':');

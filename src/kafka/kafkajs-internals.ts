@@ -60,6 +60,7 @@ export class KafkajsNode {
   readonly #settings: NodeSettings;
   #broker: KafkajsBroker | undefined;
   #opening: Promise<KafkajsConnection> | undefined;
+  #isClosed = false;
 
   constructor(address: { readonly host: string; readonly port: number }, settings: NodeSettings) {
     this.#address = address;
@@ -102,11 +103,10 @@ export class KafkajsNode {
     return itemwise.has(api) ? decoded : prepared.response.parse(decoded);
   }
 
-  /** Ends the connection and rejects requests on their way. A later request makes another. */
+  /** Ends the connection for good: requests on their way, and later ones, are rejected. */
   close(): void {
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    drop(connection, new (loadKafkajs().ConnectionClosedError)('Closed by us'));
+    this.#isClosed = true;
+    if (this.#connection !== undefined) drop(this.#connection, closedByUs());
   }
 
   get #connection(): KafkajsConnection | undefined {
@@ -131,6 +131,7 @@ export class KafkajsNode {
   }
 
   async #openOnce(): Promise<KafkajsConnection> {
+    if (this.#isClosed) throw closedByUs();
     // An open one is here because its log-in expires; a lost one is never mended but replaced.
     if (isOpen(this.#connection)) await this.#connection.requestQueue.waitForPendingRequests();
     if (!isOpen(this.#connection)) this.#broker = createBroker(this.#address, this.#settings);
@@ -147,6 +148,7 @@ export class KafkajsNode {
     });
     try {
       await Promise.race([broker.connect(), late]);
+      if (this.#isClosed) throw closedByUs();
       return connection;
     } catch (error) {
       drop(connection, error as Error);
@@ -211,6 +213,11 @@ function createBroker(
   });
   for (const { requestQueue } of connectionPool.pool) calmTimers(requestQueue);
   return new kafkajs.Broker({ connectionPool, logger, allowAutoTopicCreation: false });
+}
+
+function closedByUs(): Error {
+  const { ConnectionClosedError } = loadKafkajs();
+  return new ConnectionClosedError('The connection was closed by this process');
 }
 
 /** kafkajs calls a connection that it is ending connected, too. */

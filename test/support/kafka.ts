@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
+import type { KafkaCluster } from '../../src/kafka/kafka-cluster.ts';
+import { openKafkaCluster } from '../../src/kafka/kafkajs-cluster.ts';
 import type { KafkaConnection } from '../../src/kafka/options.ts';
+import { createSilentLogger } from '../../src/ops/logger.ts';
 
 /**
  * The shared broker of this run, started by the first who asks; CDC_TEST_KAFKA_BROKERS (host:port, with
@@ -19,4 +22,9 @@ export async function testKafka(): Promise<KafkaConnection> {
 /** A name for a topic, a prefix, a group or a writer that nobody else uses. */
 export function randomName(what = 'test'): string {
   return `${what}_${randomBytes(5).toString('hex')}`;
+}
+
+/** The client under test; it logs nothing. */
+export function openTestCluster(connection: KafkaConnection): Promise<KafkaCluster> {
+  return openKafkaCluster(connection, { clientId: 'strata-test', logger: createSilentLogger() });
 }
