@@ -55,6 +55,18 @@ describe('the row codec', () => {
     expect(decodeRows(nullable, encodeRows(nullable, rows))).toEqual(rows);
   });
 
+  test('tells a row before an update from one that is there and one that is deleted', () => {
+    const schema = schemaOf({ kind: 'year' });
+    const rows = [
+      { values: [1], version: 1n, deleted: false, isBefore: true as const },
+      { values: [2], version: 2n, deleted: false },
+      { values: [3], version: 3n, deleted: true },
+    ];
+    const bytes = encodeRows(schema, rows);
+    expect([bytes[10], bytes[21], bytes[32]]).toEqual([2, 0, 1]);
+    expect(decodeRows(schema, bytes)).toEqual(rows);
+  });
+
   test('refuses a NULL that has no place', () => {
     const row = { values: [null], version: 1n, deleted: false };
     expect(() => encodeRows(schemaOf({ kind: 'string' }), [row])).toThrow(/not nullable/);

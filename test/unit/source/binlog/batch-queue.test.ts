@@ -1,14 +1,16 @@
 import { expect, test } from 'vitest';
+import { packVersion } from '../../../../src/change/position.ts';
 import type { TableSchema } from '../../../../src/change/table-schema.ts';
 import { BatchQueue } from '../../../../src/source/mysql/binlog/batch-queue.ts';
 
 const from = { epoch: 2, file: 'b.000001', offset: 100, serverId: 's', gtid: 'old' };
 
-function makeQueue(): { queue: BatchQueue; pressure: boolean[] } {
+function makeQueue(transactionId?: () => string): { queue: BatchQueue; pressure: boolean[] } {
   const pressure: boolean[] = [];
   const queue = new BatchQueue({
     from,
     gtid: () => 'g',
+    ...(transactionId && { transactionId }),
     onPressure: (isFull) => pressure.push(isFull),
     now: () => 42,
   });
@@ -113,6 +115,59 @@ test('a large transaction comes in open parts at the place before it', () => {
   expect(rest[1]?.batch).toMatchObject({ transactions: 1, position: { offset: 300 } });
   expect(queue.hasOpenParts).toBe(false);
   expect(pressure).toEqual([true, false]);
+});
+
+test('marks name the transactions of a batch, with and without rows', () => {
+  let id = 0;
+  const { queue } = makeQueue(() => `id ${id}`);
+  for (id = 1; id <= 3; id++) {
+    if (id !== 2) add(queue, 'd.t', 'x');
+    queue.commit(place(100 + id * 50, id < 3 ? 1 : 2), id);
+  }
+  expect(queue.take()?.batch).toMatchObject({
+    transactions: 3,
+    sections: [{ hasBeforeImages: true, rowCount: 2 }],
+    marks: [
+      { end: packVersion(2, 1, 150), id: 'id 1', committedAtMs: 1 },
+      { end: packVersion(2, 1, 200), id: 'id 2', committedAtMs: 2 },
+      { end: packVersion(2, 2, 250), id: 'id 3', committedAtMs: 3 },
+    ],
+  });
+  queue.advance(place(300, 2));
+  expect(queue.take()?.batch.marks).toEqual([]);
+});
+
+test('every part of a large transaction has its mark, the last one its end', () => {
+  const { queue } = makeQueue(() => 'large');
+  const piece = 'x'.repeat(9 * 1024 ** 2);
+  add(queue, 'd.t', piece);
+  add(queue, 'd.t', piece);
+  queue.commit(place(300), 7);
+  const marks = [queue.take(), queue.take(), queue.take()].map((item) => item?.batch.marks);
+  const above = { end: packVersion(2, 1, 2 ** 36 - 1), id: 'large', committedAtMs: 5 };
+  const last = { end: packVersion(2, 1, 300), id: 'large', committedAtMs: 7 };
+  expect(marks).toEqual([[above], [above], [last]]);
+});
+
+test('marks of transactions without rows press, too', () => {
+  const { queue, pressure } = makeQueue(() => 'id');
+  let offset = 200;
+  while (pressure.length === 0) queue.commit(place(offset++), 1);
+  let transactions = 0;
+  for (let item = queue.take(); item; item = queue.take()) transactions += item.batch.transactions;
+  expect(transactions).toBe(offset - 200);
+  expect(pressure).toEqual([true, false]);
+});
+
+test('without the wish for them there are no marks', () => {
+  const { queue } = makeQueue();
+  add(queue, 'd.t', 'x');
+  queue.commit(place(200), 1);
+  const batch = queue.take()?.batch;
+  expect([batch && 'marks' in batch, 'hasBeforeImages' in (batch?.sections[0] ?? {})]).toEqual([
+    false,
+    false,
+  ]);
 });
 
 test('who waits is woken by a commit, and by the end', async () => {

@@ -56,14 +56,14 @@ function event(action: RowsEvent['action'], images: Buffer[], isCompressed = fal
 
 const place = { epoch: 3, file: 'bin.000009', fileNumber: 9, offset: 5000, size: 200 };
 
-function decode(rows: RowsEvent, at = place) {
+function decode(rows: RowsEvent, at = place, detail: 'rows' | 'changes' = 'rows') {
   const writer = new ByteWriter(8);
-  const decoder = new RowDecoder(map, schema);
+  const decoder = new RowDecoder(map, schema, detail);
   const count = decoder.decode(rows, at, writer);
   const decoded = decodeRows(schema, writer.take());
   expect(decoded).toHaveLength(count);
-  return decoded.map(({ values, version, deleted }) => ({
-    text: `${deleted ? '-' : '+'}${values['id']},${values[evil]}`,
+  return decoded.map(({ values, version, deleted, isBefore }) => ({
+    text: `${isBefore ? '~' : deleted ? '-' : '+'}${values['id']},${values[evil]}`,
     version,
   }));
 }
@@ -84,6 +84,30 @@ test('an update gives the row after it, a changed key the old row as deleted bef
     { text: '-2,c', version: packVersion(3, 9, 5030 + 2 * length) },
     { text: '+3,c', version: packVersion(3, 9, 5030 + 3 * length) },
   ]);
+});
+
+test('with before images, an update gives the row before it at its own place', () => {
+  const images = [image(1, 'a'), image(1, null), image(2, 'c'), image(3, 'c')];
+  const [a = 0, b = 0, c = 0] = images.map(({ length }) => length);
+  expect(decode(event('update', images), place, 'changes')).toEqual([
+    { text: '~1,a', version: packVersion(3, 9, 5030) },
+    { text: '+1,null', version: packVersion(3, 9, 5030 + a) },
+    { text: '-2,c', version: packVersion(3, 9, 5030 + a + b) },
+    { text: '+3,c', version: packVersion(3, 9, 5030 + a + b + c) },
+  ]);
+});
+
+test('before images change nothing of the other rows, compressed or not', () => {
+  const images = [image(1, 'a'), image(1, 'b'), image(2, 'c'), image(3, 'c'), image(3, 'c')];
+  const updates = [...images, image(3, 'd')];
+  for (const isCompressed of [false, true]) {
+    for (const action of ['insert', 'update', 'delete'] as const) {
+      const rows = event(action, updates, isCompressed);
+      const changes = decode(rows, place, 'changes');
+      expect(changes.filter(({ text }) => !text.startsWith('~'))).toEqual(decode(rows));
+      expect(changes).toHaveLength(6);
+    }
+  }
 });
 
 test('a delete gives the old row', () => {
