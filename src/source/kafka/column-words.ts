@@ -18,7 +18,7 @@ const synonyms: Readonly<Record<string, string>> = {
  */
 export function parseColumnWords(words: string): ColumnType | undefined {
   const [, name = '', , argument = '', rest = ''] =
-    /^\s*([a-z][a-z0-9]*( precision)?)\s*(?:\((.*?)\))?([^()]*)$/is.exec(words) ?? [];
+    /^\s*([a-z][a-z0-9]*( precision)?)(?:\s*\((.*?)\))?([^()]*)$/is.exec(words) ?? [];
   const dataType = synonyms[name.toLowerCase()] ?? name.toLowerCase();
   const isWellFormed =
     /^(\s+(unsigned|signed|zerofill|binary|character set \w+|collate \w+))*\s*$/i;

@@ -5,6 +5,7 @@ const tableField = Buffer.from('"table":"');
 const databaseField = Buffer.from('"database":"');
 const sourceDatabaseField = Buffer.from('"db":"');
 const sourceSchemaField = Buffer.from('"schema":"');
+const sourceStart = Buffer.from('"source":{');
 const quote = 0x22;
 const backslash = 0x5c;
 
@@ -14,20 +15,24 @@ const backslash = 0x5c;
  * is parsed. Undefined when it names none.
  */
 export function tableNameIn(value: Buffer, format: MessageFormat): string | undefined {
-  const table = onlyText(value, tableField);
-  if (table !== undefined) {
-    if (format !== 'debezium') {
-      const database = onlyText(value, databaseField);
-      if (database !== undefined) return `${database}.${table}`;
-    } else if (!value.includes(sourceSchemaField)) {
-      const database = onlyText(value, sourceDatabaseField);
-      if (database !== undefined) return `${database}.${table}`;
-    } else {
-      const schema = onlyText(value, sourceSchemaField);
-      if (schema !== undefined) return `${schema}.${table}`;
-    }
+  const place = format === 'debezium' ? sourceOf(value) : value;
+  const table = place && onlyText(place, tableField);
+  if (place !== undefined && table !== undefined) {
+    const [usual, other] =
+      format === 'debezium'
+        ? [sourceSchemaField, sourceDatabaseField]
+        : [databaseField, databaseField];
+    const first = place.includes(usual) ? onlyText(place, usual) : onlyText(place, other);
+    if (first !== undefined) return `${first}.${table}`;
   }
   return parsedTableName(value, format);
+}
+
+/** Debezium writes the rows in front of it. */
+function sourceOf(value: Buffer): Buffer | undefined {
+  const at = value.indexOf(sourceStart);
+  if (at < 0 || value.indexOf(sourceStart, at + 1) >= 0) return undefined;
+  return value.subarray(at);
 }
 
 function parsedTableName(value: Buffer, format: MessageFormat): string | undefined {
