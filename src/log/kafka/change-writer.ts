@@ -1,18 +1,13 @@
-import type { ChangeBatch, RowsSection, TransactionMark } from '../../change/change-batch.ts';
-import { packVersion, renderPosition, type Version } from '../../change/position.ts';
+import type { RowsSection } from '../../change/change-batch.ts';
+import type { Version } from '../../change/position.ts';
 import type { TableId } from '../../change/table-id.ts';
 import type { TableSchema } from '../../change/table-schema.ts';
 import { CdcError } from '../../errors.ts';
-import type {
-  ChangeEncoder,
-  ChangeFormat,
-  ChangePlace,
-  EventMessage,
-} from '../../format/change-format.ts';
+import type { ChangeEncoder, ChangeFormat, EventMessage } from '../../format/change-format.ts';
 import { partitionOf } from '../../kafka/murmur2.ts';
 import { encodeHeaderName, encodeHeaders } from '../../kafka/record-batch-writer.ts';
 import { ByteWriter } from '../../lib/byte-writer.ts';
-import type { Barrier } from './commit-record.ts';
+import type { BatchPlaces, RecordPlace } from './batch-places.ts';
 import type { PartitionBatch, PartitionBatches, SentBatch } from './partition-batches.ts';
 import { recordHeader, VersionText, writePosition } from './record-headers.ts';
 
@@ -34,9 +29,6 @@ export interface ChangeWriterContext {
 
 const versionName = encodeHeaderName(recordHeader.version);
 const positionName = encodeHeaderName(recordHeader.position);
-const transactionName = encodeHeaderName(recordHeader.transaction);
-
-const maxVersion = packVersion(127, 2 ** 20 - 1, 2 ** 36 - 1);
 
 /** An encoder with what every record of its table says in the headers. */
 interface TableWriter {
@@ -44,58 +36,76 @@ interface TableWriter {
   readonly headers: Buffer;
 }
 
+/** A row of a section, and the place of it or of one before. */
+interface RowPlace {
+  readonly at: number;
+  readonly place: number;
+}
+
+/** What the headers of an event say. */
+export interface EventPlace {
+  readonly table?: TableId;
+  readonly version: Version;
+  readonly place: RecordPlace;
+}
+
+const noHeaders = Buffer.alloc(0);
+
 /** Writes rows and events as records into the batches of their partitions. */
 export class ChangeWriter {
   readonly #context: ChangeWriterContext;
   readonly #tables = new Map<string, TableWriter>();
   readonly #key = new ByteWriter(4096);
   readonly #version = new VersionText();
+  readonly #countsChanges: boolean;
 
   constructor(context: ChangeWriterContext) {
     this.#context = context;
+    this.#countsChanges = context.format.transactionEnd !== undefined;
   }
 
   /** Rows of a section into the partitions of its topic; waits while too much is on its way. */
   async writeRows(
     section: RowsSection,
-    batch: ChangeBatch,
+    places: BatchPlaces,
     partitions: readonly PartitionBatch[],
     sink: WriteSink,
   ): Promise<void> {
     const table = this.#tableWriter(section);
-    const run = new SectionRun(batch);
-    const { bytes } = section;
-    for (let at = 0; at < bytes.length; ) {
-      at = this.#writeSome(table, section, at, run, partitions, sink);
+    const end = section.bytes.length;
+    for (let from = { at: 0, place: 0 }; from.at < end; ) {
+      from = this.#writeSome(table, section, from, places, partitions, sink);
       await this.#context.batches.room();
     }
   }
 
-  /** Changes from `at` on until a batch was sent; returns where the next one begins. */
+  /** Changes from a place on until a batch was sent; returns where the next one begins. */
   #writeSome(
     { encoder, headers }: TableWriter,
     { bytes, table }: RowsSection,
-    start: number,
-    run: SectionRun,
+    from: RowPlace,
+    places: BatchPlaces,
     partitions: readonly PartitionBatch[],
     sink: WriteSink,
-  ): number {
+  ): RowPlace {
     const { batches } = this.#context;
     const key = this.#key;
-    let at = start;
+    let { at, place: index } = from;
     while (at < bytes.length) {
       at = encoder.read(bytes, at);
       const { versionHigh, versionLow } = encoder;
-      const place = run.placeOf(versionHigh, versionLow);
+      index = places.find(versionHigh, versionLow, index);
+      const place = places.all[index] as RecordPlace;
       key.offset = 0;
       encoder.writeKey(key);
-      const index = partitionOf(key.buffer.subarray(0, key.offset), partitions.length);
-      const into = partitions[index] as PartitionBatch;
-      if (run.isStream && into.tail.hasRow(versionHigh, versionLow)) {
+      const number = partitionOf(key.buffer, partitions.length, 0, key.offset);
+      const into = partitions[number] as PartitionBatch;
+      if (this.#countsChanges) count(place, table);
+      if (places.isStream && into.tail.hasRow(versionHigh, versionLow)) {
         sink.claimed(into, table, into.tail.claim(versionHigh, versionLow));
         continue;
       }
-      this.#writeChange(encoder, headers, place, into);
+      this.#writeChange(encoder, headers, place, table, into);
       const early = batches.sendIfTooLarge(into);
       if (early !== undefined) sink.sent(early);
       if (this.#context.hasTombstones && encoder.operation === 'delete') {
@@ -103,22 +113,24 @@ export class ChangeWriter {
       }
       if (batches.added(into, table)) {
         sink.sent(batches.send(into));
-        return at;
+        break;
       }
     }
-    return at;
+    return { at, place: index };
   }
 
   #writeChange(
     encoder: ChangeEncoder,
     headers: Buffer,
-    place: ChangePlace,
+    place: RecordPlace,
+    table: TableId,
     { batch }: PartitionBatch,
   ): void {
+    const { total, byTable } = place.changes;
     batch.begin(place.mark.committedAtMs);
     this.#putKey(batch.writer);
     batch.endKey();
-    encoder.writeValue(batch.writer, place);
+    encoder.writeValue(batch.writer, place, total, total === 0 ? 0 : byTable.get(table));
     batch.endValue();
     this.#putHeaders(encoder, headers, place, batch);
     batch.endRecord();
@@ -127,7 +139,7 @@ export class ChangeWriter {
   #writeTombstone(
     encoder: ChangeEncoder,
     headers: Buffer,
-    place: ChangePlace,
+    place: RecordPlace,
     { batch }: PartitionBatch,
   ): void {
     batch.begin(place.mark.committedAtMs);
@@ -148,45 +160,30 @@ export class ChangeWriter {
   }
 
   #putHeaders(
-    { versionHigh, versionLow }: ChangeEncoder,
+    { versionHigh, versionLow }: VersionHalves,
     headers: Buffer,
-    place: ChangePlace,
+    place: RecordPlace,
     batch: PartitionBatch['batch'],
+    ownHeaders = 2,
   ): void {
     const isStream = place.origin === 'stream';
-    batch.beginHeaders(isStream ? 5 : 4);
+    batch.beginHeaders(ownHeaders + (isStream ? 3 : 2));
     batch.putHeaders(headers);
     batch.beginHeader(versionName);
     this.#version.write(batch.writer, versionHigh, versionLow);
     batch.endHeader();
     batch.beginHeader(positionName);
-    writePosition(batch.writer, place, versionHigh, versionLow);
+    writePosition(batch.writer, place.file, versionHigh, versionLow);
     batch.endHeader();
-    if (!isStream) return;
-    batch.beginHeader(transactionName);
-    putText(batch.writer, place.mark.id);
-    batch.endHeader();
+    // It tells a change of the stream from a row of a snapshot.
+    if (isStream) batch.putHeaders(place.transaction);
   }
 
-  /** What the format says of a barrier, to the topics it belongs into. */
-  eventsOf(barrier: Barrier, batch: ChangeBatch): readonly EventMessage[] {
-    const schema = barrier.kind === 'schema' ? barrier.schema : undefined;
-    return this.#context.format.events(
-      barrier,
-      schema,
-      new SectionRun(batch).placeAt(barrier.version),
-    );
-  }
-
-  /** One event into one partition. Events that the partition has already are left out. */
-  writeEvent(
-    { key, value }: EventMessage,
-    about: { readonly table: TableId; readonly version: Version; readonly batch: ChangeBatch },
-    into: PartitionBatch,
-  ): void {
-    const place = new SectionRun(about.batch).placeAt(about.version);
-    const high = Number(about.version >> 32n);
-    const low = Number(about.version & 0xffffffffn);
+  /** One event into one partition; an event that is there already is left out. */
+  writeEvent({ key, value }: EventMessage, about: EventPlace, into: PartitionBatch): void {
+    const { place, table, version } = about;
+    const high = Number(version >> 32n);
+    const low = Number(version & 0xffffffffn);
     if (into.tail.hasEvent(high, low, value)) return;
     const { batch } = into;
     batch.begin(place.mark.committedAtMs);
@@ -197,17 +194,10 @@ export class ChangeWriter {
     }
     putBytes(batch.writer, value);
     batch.endValue();
-    batch.beginHeaders(4);
-    batch.putHeaders(encodeHeaders({ [recordHeader.table]: about.table }));
-    batch.beginHeader(versionName);
-    this.#version.write(batch.writer, high, low);
-    batch.endHeader();
-    batch.beginHeader(positionName);
-    writePosition(batch.writer, place, high, low);
-    batch.endHeader();
-    batch.beginHeader(transactionName);
-    putText(batch.writer, place.mark.id);
-    batch.endHeader();
+    const halves = { versionHigh: high, versionLow: low };
+    const headers =
+      table === undefined ? noHeaders : encodeHeaders({ [recordHeader.table]: table });
+    this.#putHeaders(halves, headers, place, batch, table === undefined ? 0 : 1);
     batch.endRecord();
     this.#context.batches.added(into, undefined);
   }
@@ -233,50 +223,14 @@ export class ChangeWriter {
   }
 }
 
-/** Goes along the transactions of a batch, as the rows of a section do. */
-class SectionRun {
-  readonly isStream: boolean;
-  readonly #places: readonly ChangePlace[];
-  readonly #highs: readonly number[];
-  readonly #lows: readonly number[];
-  #index = 0;
-
-  constructor(batch: ChangeBatch) {
-    const { origin, position, receivedAtMs } = batch;
-    this.isStream = origin === 'stream';
-    const marks = batch.marks?.length ? batch.marks : [wholeBatch(batch)];
-    const dot = position.file.lastIndexOf('.') + 1;
-    const file = { fileBase: position.file.slice(0, dot), fileDigits: position.file.length - dot };
-    this.#places = marks.map((mark) => ({ origin, mark, receivedAtMs, ...file }));
-    this.#highs = marks.map(({ end }) => Number(end >> 32n));
-    this.#lows = marks.map(({ end }) => Number(end & 0xffffffffn));
-  }
-
-  /** The place of a row; versions must not fall from call to call. */
-  placeOf(high: number, low: number): ChangePlace {
-    const last = this.#places.length - 1;
-    while (this.#index < last && this.#isBehind(high, low)) this.#index++;
-    return this.#places[this.#index] as ChangePlace;
-  }
-
-  placeAt(version: Version): ChangePlace {
-    return this.placeOf(Number(version >> 32n), Number(version & 0xffffffffn));
-  }
-
-  #isBehind(high: number, low: number): boolean {
-    const end = this.#highs[this.#index] ?? 0;
-    return high > end || (high === end && low >= (this.#lows[this.#index] ?? 0));
-  }
+function count({ changes }: RecordPlace, table: TableId): void {
+  changes.total++;
+  changes.byTable.set(table, (changes.byTable.get(table) ?? 0) + 1);
 }
 
-/** A batch without marks counts as one transaction. */
-function wholeBatch({ position, committedAtMs }: ChangeBatch): TransactionMark {
-  return { end: maxVersion, id: renderPosition(position), committedAtMs };
-}
-
-function putText(to: ByteWriter, text: string): void {
-  to.reserve(text.length * 3);
-  to.offset += to.buffer.write(text, to.offset);
+interface VersionHalves {
+  readonly versionHigh: number;
+  readonly versionLow: number;
 }
 
 function putBytes(to: ByteWriter, bytes: Buffer): void {

@@ -1,20 +1,18 @@
 import PQueue from 'p-queue';
-import type { ChangeBatch, Section } from '../../change/change-batch.ts';
-import type { TableId } from '../../change/table-id.ts';
-import type { TableSchema } from '../../change/table-schema.ts';
+import type { ChangeBatch } from '../../change/change-batch.ts';
 import { CdcError } from '../../errors.ts';
 import type { ChangeFormat } from '../../format/change-format.ts';
 import type { KafkaCluster, RecordProducer } from '../../kafka/kafka-cluster.ts';
 import type { Logger } from '../../ops/logger.ts';
 import type { AppendOptions, LogOffset } from '../change-log.ts';
-import { ChangeWriter } from './change-writer.ts';
-import type { Barrier, CommitRecord } from './commit-record.ts';
+import type { CommitRecord } from './commit-record.ts';
 import { CommitSender } from './commit-sender.ts';
 import type { CommitState } from './commit-state.ts';
 import type { LogTopics } from './log-topics.ts';
 import type { KafkaLogOptions } from './options.ts';
-import { type PartitionBatch, PartitionBatches } from './partition-batches.ts';
+import { PartitionBatches } from './partition-batches.ts';
 import { PendingAppend } from './pending-commit.ts';
+import { SectionWriter } from './section-writer.ts';
 import { takeOver } from './take-over.ts';
 
 /** Longest wait for the last commit when the log is closed. */
@@ -47,16 +45,13 @@ export class LogWriter {
   readonly #context: LogWriterContext;
   readonly #producer: RecordProducer;
   readonly #batches: PartitionBatches;
-  readonly #changes: ChangeWriter;
-  readonly #schemas = new Map<string, TableSchema>();
+  readonly #sections: SectionWriter;
   readonly #encoding = new PQueue({ concurrency: 1 });
   /** Appends that are not folded into a commit yet, in the order they were encoded. */
   readonly #appends: PendingAppend[] = [];
   /** Parts of a transaction whose end has not been met. */
   #open: PendingAppend[] = [];
   readonly #commits: CommitSender;
-  /** Topics that are gone; the error for each is thrown at its next rows. */
-  #lost = new Set<string>();
   #failure: unknown;
   #waiting: { resolve: () => void; reject: (error: unknown) => void; when: () => boolean }[] = [];
   #partitionsCheckedAtMs = performance.now();
@@ -67,7 +62,9 @@ export class LogWriter {
     });
     const writer = new LogWriter(context, producer);
     try {
-      writer.#lost = await takeOver(context, producer, writer.#batches);
+      for (const topic of await takeOver(context, producer, writer.#batches)) {
+        writer.#sections.lost.add(topic);
+      }
       return writer;
     } catch (error) {
       await producer[Symbol.asyncDispose]();
@@ -87,13 +84,7 @@ export class LogWriter {
       onStored: () => this.#wake(),
       onError: (error) => this.#fail(error),
     });
-    this.#changes = new ChangeWriter({
-      format: context.format,
-      batches: this.#batches,
-      hasTombstones: context.options.compaction,
-      schema: (table, version) =>
-        this.#schemas.get(schemaKey(table, version)) ?? context.state.schema(table, version),
-    });
+    this.#sections = new SectionWriter({ ...context, batches: this.#batches });
   }
 
   /** Why it is of no more use; undefined while it works. */
@@ -149,7 +140,7 @@ export class LogWriter {
     this.#appends.push(append);
     try {
       for (const batch of append.batches) {
-        for (const section of batch.sections) await this.#writeSection(section, batch, append);
+        await this.#sections.write(batch, append.options.open === true, append);
       }
       for (const filled of this.#batches.filled()) append.sent(this.#batches.send(filled));
     } catch (error) {
@@ -158,52 +149,9 @@ export class LogWriter {
     }
     append.stored().then(
       () => this.#fold(),
-      (error) => this.#fail(this.#explain(error)),
+      (error) => this.#fail(this.#sections.explain(error)),
     );
     this.#checkPartitions();
-  }
-
-  async #writeSection(section: Section, batch: ChangeBatch, append: PendingAppend): Promise<void> {
-    if (section.kind === 'messages') {
-      throw new CdcError('CDC_INTERNAL', 'Messages of others cannot be written into topics again.');
-    }
-    if (section.kind !== 'rows') return this.#writeBarrier(section, batch, append);
-    const topic = this.#topicOf(section);
-    const partitions = await this.#partitionsOf(topic, section.table);
-    await this.#changes.writeRows(section, batch, partitions, append);
-  }
-
-  async #writeBarrier(barrier: Barrier, batch: ChangeBatch, append: PendingAppend): Promise<void> {
-    if (barrier.kind === 'schema') {
-      const { schema } = barrier;
-      this.#schemas.set(schemaKey(schema.table, schema.version), schema);
-    }
-    for (const filled of this.#batches.filled()) append.sent(this.#batches.send(filled));
-    append.barrier(barrier);
-    const { names } = this.#context.topics;
-    for (const event of this.#changes.eventsOf(barrier, batch)) {
-      const topic = event.to === 'table' ? this.#topicOf(barrier) : names[event.to];
-      const about = { table: barrier.table, version: barrier.version, batch };
-      for (const partition of await this.#partitionsOf(topic, barrier.table)) {
-        this.#changes.writeEvent(event, about, partition);
-      }
-    }
-  }
-
-  #topicOf(section: { readonly topic?: string; readonly table: TableId }): string {
-    if (section.topic !== undefined) return section.topic;
-    return `${this.#context.topics.names.schema}.${section.table}`;
-  }
-
-  async #partitionsOf(topic: string, table: TableId): Promise<readonly PartitionBatch[]> {
-    if (this.#lost.has(topic)) {
-      this.#context.reported.add(topic);
-      throw topicLost(topic, table);
-    }
-    const known = this.#batches.of(topic);
-    if (known !== undefined) return known;
-    const { partitions } = await this.#context.topics.ensure(topic);
-    return this.#batches.open(topic, Array(partitions).fill(0));
   }
 
   /** Appends leave in the order they came, so that a commit holds whole ones. */
@@ -231,7 +179,7 @@ export class LogWriter {
   #forgetLost(): void {
     const { reported } = this.#context;
     this.#commits.lose(reported);
-    for (const topic of reported) this.#lost.delete(topic);
+    for (const topic of reported) this.#sections.lost.delete(topic);
     reported.clear();
   }
 
@@ -251,16 +199,6 @@ export class LogWriter {
       },
       () => undefined,
     );
-  }
-
-  #explain(error: unknown): unknown {
-    if (!(error instanceof CdcError) || error.code !== 'CDC_KAFKA_TOPIC_NOT_FOUND') return error;
-    const topic = String(error.details['topic']);
-    const table = [...this.#context.state.newestSchemas().values()].find(
-      (schema) => this.#topicOf(schema) === topic,
-    )?.table;
-    this.#context.reported.add(topic);
-    return topicLost(topic, table ?? topic, error);
   }
 
   #fail(error: unknown): void {
@@ -306,26 +244,10 @@ function needsCommit({ batches }: PendingAppend): boolean {
   );
 }
 
-function topicLost(topic: string, table: TableId, cause?: unknown): CdcError {
-  return new CdcError(
-    'CDC_LOG_TOPIC_LOST',
-    `Writing changes of ${table}: its topic ${topic} was deleted, and what it held is gone.`,
-    {
-      cause,
-      details: { topic, table },
-      remedy: `Create it anew and fill it from the source: cdc init --tables ${table}`,
-    },
-  );
-}
-
 function partitionsAdded(topic: string): CdcError {
   return new CdcError(
     'CDC_KAFKA_UNREACHABLE',
     `Writing to ${topic}: partitions were added; it is opened anew.`,
     { details: { topic } },
   );
-}
-
-function schemaKey(table: TableId, version: string): string {
-  return `${version} ${table}`;
 }

@@ -1,4 +1,3 @@
-import type { ChangePlace } from '../../format/change-format.ts';
 import type { ByteWriter } from '../../lib/byte-writer.ts';
 
 /** Names of the headers that every record of ours has. Values are text. */
@@ -53,14 +52,19 @@ export class VersionText {
   }
 }
 
-/** `mysql-bin.000042:1234` for a version. */
-export function writePosition(to: ByteWriter, place: ChangePlace, high: number, low: number): void {
-  const { fileBase, fileDigits } = place;
-  to.reserve(fileBase.length * 3 + 40);
+/** `mysql-bin.000042:1234` for a version; `base` is the file's name up to its number, of `digits`. */
+export function writePosition(
+  to: ByteWriter,
+  { base, digits }: { readonly base: Buffer; readonly digits: number },
+  high: number,
+  low: number,
+): void {
+  to.reserve(base.length + 40);
   const { buffer } = to;
-  let at = to.offset + buffer.write(fileBase, to.offset);
+  let at = to.offset;
+  for (let index = 0; index < base.length; index++) buffer[at++] = base[index] as number;
   const file = (high >>> 4) & 0xfffff;
-  at = putDigits(buffer, at, file, Math.max(fileDigits, digitsOf(file)));
+  at = putDigits(buffer, at, file, Math.max(digits, digitsOf(file)));
   buffer[at++] = 0x3a;
   const offset = (high & 0xf) * two32 + low;
   to.offset = putDigits(buffer, at, offset, digitsOf(offset));

@@ -1,0 +1,154 @@
+import type { ChangeBatch, Section } from '../../change/change-batch.ts';
+import type { TableId } from '../../change/table-id.ts';
+import type { TableSchema } from '../../change/table-schema.ts';
+import { CdcError } from '../../errors.ts';
+import type { ChangeFormat, EventMessage } from '../../format/change-format.ts';
+import { BatchPlaces, type ChangeCounts, type RecordPlace } from './batch-places.ts';
+import { ChangeWriter, type EventPlace, type WriteSink } from './change-writer.ts';
+import type { Barrier } from './commit-record.ts';
+import type { CommitState } from './commit-state.ts';
+import type { LogTopics } from './log-topics.ts';
+import type { KafkaLogOptions } from './options.ts';
+import type { PartitionBatch, PartitionBatches } from './partition-batches.ts';
+
+export interface SectionWriterContext {
+  readonly topics: LogTopics;
+  readonly options: KafkaLogOptions;
+  readonly format: ChangeFormat;
+  readonly batches: PartitionBatches;
+  readonly state: CommitState;
+  /** Topics found to be gone, until a table was stopped for each. */
+  readonly reported: Set<string>;
+}
+
+/** Where the parts of what is written go: records, and barriers between them. */
+export interface StepSink extends WriteSink {
+  /** Everything written so far stands before the barrier. */
+  barrier(barrier: Barrier): void;
+}
+
+/** Writes batches into topics: rows, what others are told of barriers, begin and end of transactions. */
+export class SectionWriter {
+  /** Topics that are gone; the error for each is thrown at its next rows. */
+  readonly lost = new Set<string>();
+  readonly #context: SectionWriterContext;
+  readonly #changes: ChangeWriter;
+  /** Schemas that no commit knows yet. */
+  readonly #schemas = new Map<string, TableSchema>();
+  readonly #newest = new Map<TableId, TableSchema>();
+  /** The transaction of which parts were written. */
+  #open: { readonly id: string; readonly changes: ChangeCounts } | undefined;
+
+  constructor(context: SectionWriterContext) {
+    const { format, batches, options, state } = context;
+    this.#context = context;
+    this.#changes = new ChangeWriter({
+      format,
+      batches,
+      hasTombstones: options.compaction,
+      schema: (table, version) =>
+        this.#schemas.get(schemaKey(table, version)) ?? state.schema(table, version),
+    });
+  }
+
+  /** `isOpen`: the transaction goes on in the next batch. */
+  async write(batch: ChangeBatch, isOpen: boolean, sink: StepSink): Promise<void> {
+    const { transactionBegin, transactionEnd } = this.#context.format;
+    const places = new BatchPlaces(batch, this.#open);
+    const tells = places.isStream && transactionEnd !== undefined ? places.all : [];
+    for (const place of tells) {
+      const isGoingOn = place.mark.id === this.#open?.id;
+      if (!isGoingOn && transactionBegin) await this.#tell(transactionBegin(place.mark), place);
+    }
+    for (const section of batch.sections) await this.#writeSection(section, places, sink);
+    const last = tells.at(-1);
+    for (const place of tells) {
+      if (isOpen && place === last) continue;
+      const { mark, changes } = place;
+      if (transactionEnd) await this.#tell(transactionEnd(mark, changes.byTable), place);
+    }
+    if (!places.isStream) return;
+    this.#open = isOpen && last ? { id: last.mark.id, changes: last.changes } : undefined;
+  }
+
+  /** An error of a send, as one about the table whose topic it was. */
+  explain(error: unknown): unknown {
+    if (!(error instanceof CdcError) || error.code !== 'CDC_KAFKA_TOPIC_NOT_FOUND') return error;
+    const topic = String(error.details['topic']);
+    const tables = [...this.#context.state.newestSchemas().keys()];
+    const table = tables.find((id) => this.#topicOf({ table: id }) === topic);
+    this.#context.reported.add(topic);
+    return topicLost(topic, table ?? topic, error);
+  }
+
+  async #writeSection(section: Section, places: BatchPlaces, sink: StepSink): Promise<void> {
+    if (section.kind === 'messages') {
+      throw new CdcError('CDC_INTERNAL', 'Messages of others cannot be written into topics again.');
+    }
+    if (section.kind !== 'rows') return this.#writeBarrier(section, places, sink);
+    const partitions = await this.#partitionsOf(this.#topicOf(section), section.table);
+    await this.#changes.writeRows(section, places, partitions, sink);
+  }
+
+  async #writeBarrier(barrier: Barrier, places: BatchPlaces, sink: StepSink): Promise<void> {
+    const { format, state, batches } = this.#context;
+    const { table, version } = barrier;
+    const before = this.#newest.get(table) ?? state.newestSchemas().get(table);
+    if (barrier.kind === 'schema') {
+      const { schema } = barrier;
+      this.#schemas.set(schemaKey(table, schema.version), schema);
+      this.#newest.set(table, schema);
+    }
+    for (const filled of batches.filled()) sink.sent(batches.send(filled));
+    sink.barrier(barrier);
+    const place = places.at(version);
+    for (const event of format.events(barrier, before, place)) {
+      const topic = event.to === 'table' ? this.#topicOf(barrier) : undefined;
+      await this.#writeEvent(event, { table, version, place }, topic);
+    }
+  }
+
+  async #tell(event: EventMessage, place: RecordPlace): Promise<void> {
+    await this.#writeEvent(event, { version: place.mark.end, place });
+  }
+
+  async #writeEvent(event: EventMessage, about: EventPlace, tableTopic?: string): Promise<void> {
+    const { names } = this.#context.topics;
+    const topic = event.to === 'table' ? tableTopic : names[event.to];
+    if (topic === undefined) return;
+    for (const partition of await this.#partitionsOf(topic, about.table ?? topic)) {
+      this.#changes.writeEvent(event, about, partition);
+    }
+  }
+
+  #topicOf(section: { readonly topic?: string; readonly table: TableId }): string {
+    return section.topic ?? `${this.#context.topics.names.schema}.${section.table}`;
+  }
+
+  async #partitionsOf(topic: string, table: TableId): Promise<readonly PartitionBatch[]> {
+    if (this.lost.has(topic)) {
+      this.#context.reported.add(topic);
+      throw topicLost(topic, table);
+    }
+    const known = this.#context.batches.of(topic);
+    if (known !== undefined) return known;
+    const { partitions } = await this.#context.topics.ensure(topic);
+    return this.#context.batches.open(topic, Array(partitions).fill(0));
+  }
+}
+
+function topicLost(topic: string, table: TableId, cause?: unknown): CdcError {
+  return new CdcError(
+    'CDC_LOG_TOPIC_LOST',
+    `Writing changes of ${table}: its topic ${topic} was deleted, and what it held is gone.`,
+    {
+      cause,
+      details: { topic, table },
+      remedy: `Create it anew and fill it from the source: cdc init --tables ${table}`,
+    },
+  );
+}
+
+function schemaKey(table: TableId, version: string): string {
+  return `${version} ${table}`;
+}
