@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { SweepSection } from '../change/change-batch.ts';
 import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { ChangeFeed, FeedEntry } from './change-feed.ts';
 import { LoadPlan, loadedPosition, releaseKeys } from './load-plan.ts';
+import type { LoadStep } from './load-step.ts';
 import type { LoadOptions } from './options.ts';
 import { type PausedTable, pausedTables, pauseKeys } from './paused-tables.ts';
 import type { Sink } from './sink.ts';
@@ -14,7 +14,7 @@ import { TableLoader, type TableOutcome } from './table-loader.ts';
 import { groupByTable, type TableOperation } from './table-operations.ts';
 import { truncationKeys, truncations } from './truncations.ts';
 
-/** Name under which the log keeps the loader's offset. */
+/** Name of a loader that does all the work; the log keeps its offset under it. */
 export const warehouseConsumer = 'warehouse';
 
 /** Tables written at once. The engine uses every core for one write; a few more hide the network. */
@@ -24,34 +24,14 @@ const idleMs = 100;
 /** Less than this is little: worth a short wait for more. */
 const littleBytes = 1024 ** 2;
 
-/** What one step has done. */
-export interface LoadStep {
-  readonly from: number;
-  /** Offset after the last entry loaded. */
-  readonly to: number;
-  /** Place in the stream after these entries; undefined before the first of the stream. */
-  readonly position: Position | undefined;
-  /** Tables whose rows or columns changed. */
-  readonly tables: ReadonlySet<TableId>;
-  readonly rows: number;
-  readonly transactions: number;
-  /** Of the last transaction in the step: commit time by the source's clock, arrival by ours. */
-  readonly committedAtMs: number | undefined;
-  readonly receivedAtMs: number | undefined;
-  /** Ends of snapshots: the tables are complete from here on. */
-  readonly sweeps: readonly SweepSection[];
-  /** Tables that were emptied and are being read again. */
-  readonly resnapshotted: readonly TableId[];
-  /** Tables paused in this step. */
-  readonly paused: readonly PausedTable[];
-}
-
 export interface LoaderOptions {
   readonly log: ChangeFeed;
   readonly sink: Sink;
   readonly catalog: Catalog;
-  readonly options: LoadOptions;
+  readonly options: Pick<LoadOptions, 'maxBatchBytes' | 'flushMs'>;
   readonly logger: Logger;
+  /** Name under which the log keeps the offset. */
+  readonly consumer?: string;
 }
 
 /**
@@ -68,11 +48,13 @@ export interface LoaderOptions {
 export class Loader {
   readonly #log: ChangeFeed;
   readonly #catalog: Catalog;
-  readonly #options: LoadOptions;
+  readonly #options: LoaderOptions['options'];
+  readonly #consumer: string;
   readonly #tables: TableLoader;
   #steppedAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ log, sink, catalog, options, logger }: LoaderOptions) {
+  constructor({ log, sink, catalog, options, logger, consumer }: LoaderOptions) {
+    this.#consumer = consumer ?? warehouseConsumer;
     this.#log = log;
     this.#catalog = catalog;
     this.#options = options;
@@ -81,7 +63,12 @@ export class Loader {
 
   /** Entries before it are loaded. */
   offset(): number {
-    return this.#log.committed(warehouseConsumer);
+    return this.#log.committed(this.#consumer);
+  }
+
+  /** A step was begun, perhaps by an earlier process, and has still to be finished. */
+  isUnfinished(): boolean {
+    return LoadPlan.find(this.#catalog, this.offset()) !== undefined;
   }
 
   /** The place in the stream up to which everything is loaded. */
@@ -98,16 +85,16 @@ export class Loader {
   }
 
   /**
-   * Loads what there is, up to `maxBatchBytes`. Waits a moment when there is nothing and then
-   * resolves to undefined. Throws what neither a repeat nor pausing a table can mend; the next step
-   * sends the same batch again.
+   * Loads what there is, up to `maxBatchBytes`, and no entry at or behind `until`. Waits a moment when
+   * there is nothing and then resolves to undefined. Throws what neither a repeat nor pausing a table
+   * can mend; the next step sends the same batch again, whatever its `until` is.
    */
-  async step(signal: AbortSignal): Promise<LoadStep | undefined> {
+  async step(signal: AbortSignal, until?: number): Promise<LoadStep | undefined> {
     const from = this.offset();
     const found = LoadPlan.find(this.#catalog, from);
     const entries = found
-      ? await this.#readRange(from, found.to)
-      : await this.#readNew(from, signal);
+      ? await this.#readRange(from, found.to, signal)
+      : await this.#readNew(from, signal, until);
     const last = entries.at(-1);
     if (last === undefined || signal.aborted) return undefined;
     const range = { from, to: last.next };
@@ -127,21 +114,28 @@ export class Loader {
     );
     const keys = { ...pauseKeys(new Map(pauses)), ...truncationKeys(new Map(truncates)) };
     if (Object.keys(keys).length > 0) await this.#catalog.batch(keys);
-    await this.#log.commit(warehouseConsumer, plan.to);
+    const step = summarize(plan, entries, outcomes, paused);
+    await this.#log.commit(this.#consumer, plan.to, step);
     this.#steppedAt = performance.now();
-    return summarize(plan, entries, outcomes, paused);
+    return step;
   }
 
-  async #readRange(from: number, to: number): Promise<FeedEntry[]> {
+  /** Waits for entries that this process has not seen yet. */
+  async #readRange(from: number, to: number, signal: AbortSignal): Promise<FeedEntry[]> {
     const entries: FeedEntry[] = [];
-    for (let next = from; next < to; next = entries.at(-1)?.next ?? to) {
+    for (let next = from; next < to && !signal.aborted; next = entries.at(-1)?.next ?? from) {
+      await this.#log.waitFor(next, signal);
       entries.push(...(await this.#log.read(next, this.#options.maxBatchBytes)));
     }
     return entries.filter(({ offset }) => offset < to);
   }
 
-  async #readNew(from: number, signal: AbortSignal): Promise<FeedEntry[]> {
+  async #readNew(from: number, signal: AbortSignal, until?: number): Promise<FeedEntry[]> {
     const { maxBatchBytes, flushMs } = this.#options;
+    if (until !== undefined) {
+      const found = from < until ? await this.#log.read(from, maxBatchBytes) : [];
+      return found.filter(({ offset }) => offset < until);
+    }
     await this.#log.waitFor(from, AbortSignal.any([signal, AbortSignal.timeout(idleMs)]));
     const entries = await this.#log.read(from, maxBatchBytes);
     // Alone a change goes at once; changes that follow one another closely are written together.

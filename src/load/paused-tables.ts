@@ -12,6 +12,8 @@ export interface PausedTable {
   readonly at: string;
   /** Rows passed over, those of the failed batch included; a crash may count a batch twice. */
   readonly skippedRows: number;
+  /** Where in the log the pause began. */
+  readonly since: number;
 }
 
 const pausedPrefix = 'load/paused/';
@@ -34,6 +36,7 @@ export function pauseFor(
   table: TableId,
   error: unknown,
   skippedRows: number,
+  since: number,
 ): PausedTable | undefined {
   if (!(error instanceof CdcError) || error.kind !== 'operator') return undefined;
   if (error.details['table'] !== table) return undefined;
@@ -44,5 +47,6 @@ export function pauseFor(
     remedy: `Mend the cause, then load the table anew: cdc init --tables ${table}`,
     at: new Date().toISOString(),
     skippedRows,
+    since,
   };
 }

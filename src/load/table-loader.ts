@@ -54,7 +54,12 @@ export class TableLoader {
       if (isReleased && plan.doneOf(table) === 0) await this.#recreate(work);
       await this.#perform(work, Math.max(start, plan.doneOf(table)));
     } catch (error) {
-      const begun = pauseFor(table, error, skippedRows + countRows(operations));
+      const begun = pauseFor(
+        table,
+        error,
+        skippedRows + countRows(operations),
+        pause?.since ?? plan.from,
+      );
       if (begun === undefined) throw error;
       this.#logger.error({ table, error }, 'Table paused.');
       return { table, rows: 0, isRecreated: false, pause: begun };

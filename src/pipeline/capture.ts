@@ -5,13 +5,20 @@ import { parseTablePatterns } from '../change/table-pattern.ts';
 import { CdcError } from '../errors.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
-import type { SnapshotProgress, Source, StreamItem } from '../source/source.ts';
+import type { Router } from '../route/router.ts';
+import type { SnapshotItem, SnapshotProgress, Source, StreamItem } from '../source/source.ts';
+import { followChangedRules } from './route-changes.ts';
+import { RoutedLog } from './routed-log.ts';
 import { supervise } from './supervisor.ts';
 
 /** Names under which the capture keeps its state in the log, in the same commit as the batches. */
 export const streamCheckpoint = 'stream';
 export const snapshotPrefix = 'snapshot/';
 export const stoppedPrefix = 'stopped/';
+/** Where in the log a table was asked to be read anew: a pause that began before it ends there. */
+export const releasedPrefix = 'released/';
+/** Set once every captured table has had its first snapshot: models can be built. */
+export const completeCheckpoint = 'complete';
 
 /** A table whose changes are not taken in any more, and why. `cdc init --tables` begins it anew. */
 export interface StoppedTable {
@@ -29,6 +36,7 @@ export interface TableSnapshot extends SnapshotProgress {
 
 export interface CaptureOptions {
   readonly source: Source;
+  readonly router: Router;
   readonly log: ChangeLog;
   readonly logger: Logger;
   readonly parallelTables: number;
@@ -38,13 +46,15 @@ export interface CaptureOptions {
 }
 
 /**
- * Source -> log. The stream and the snapshots of tables that have none yet run side by side; each
+ * Source -> router -> log. The stream and the snapshots of tables that have none yet run side by side; each
  * batch is committed together with the place to go on from, so a crash repeats at most what was
  * not yet committed.
  */
 export class Capture {
   readonly #source: Source;
+  readonly #router: Router;
   readonly #log: ChangeLog;
+  readonly #routed: RoutedLog;
   readonly #logger: Logger;
   readonly #only: CaptureOptions['only'];
   readonly #onError: CaptureOptions['onError'];
@@ -56,8 +66,12 @@ export class Capture {
 
   constructor(options: CaptureOptions) {
     this.#source = options.source;
+    this.#router = options.router;
     this.#log = options.log;
     this.#logger = options.logger.child({ component: 'capture' });
+    const { router, log } = options;
+    const stopped = () => this.#stoppedTables();
+    this.#routed = new RoutedLog({ router, log, logger: this.#logger, stopped });
     this.#only = options.only;
     this.#onError = options.onError;
     this.#queue = new PQueue({ concurrency: options.parallelTables });
@@ -76,8 +90,14 @@ export class Capture {
       stop.abort();
     };
     this.#excludeStopped();
+    await this.#followChangedRules();
+    await this.#readLookup();
     const streaming = this.#stream(this.#signal);
     for (const table of await this.missingTables()) this.#enqueue(table);
+    this.#queue
+      .onIdle()
+      .then(() => this.#noteComplete())
+      .catch(this.#fail);
     try {
       await Promise.race([streaming, failure.promise]);
       await this.#queue.onIdle();
@@ -114,46 +134,43 @@ export class Capture {
     if (from === undefined)
       throw new CdcError('CDC_NOT_INITIALIZED', 'There is no stream position.');
     // Parts of a transaction that broke off come again as a whole, or not at all after a failover.
-    await this.#log.discardOpen();
+    await this.#routed.discardOpen();
     // One append is under way while the next batch is decoded; the log keeps their order.
     let appending: Promise<unknown> = Promise.resolve();
     try {
       for await (const item of this.#source.stream(from, signal)) {
-        const { checkpoints, reread } = await this.#checkpointsOf(item);
         await appending;
-        appending = this.#log.append([item.batch], { checkpoints, open: item.open, signal });
+        appending = this.#appendItem(item, signal);
         appending.catch(() => undefined);
-        if (reread.length === 0) continue;
-        // Only now: a chunk must not come before the section that empties its table.
-        await appending;
-        for (const table of reread) this.#enqueue(table);
       }
       await appending;
     } catch (error) {
-      await appending;
+      await appending.catch(() => undefined);
       if (!(await this.#stopTable(error))) throw error;
       return this.#streamOnce(signal);
     }
   }
 
-  /** What the commit of this item changes beside the position: tables whose snapshot must begin again. */
-  async #checkpointsOf(
-    item: StreamItem,
-  ): Promise<{ checkpoints: Record<string, unknown>; reread: TableId[] }> {
-    const reread: TableId[] = [];
-    const checkpoints: Record<string, unknown> = item.open
-      ? {}
-      : { [streamCheckpoint]: item.batch.position };
-    for (const section of item.batch.sections) {
+  async #appendItem({ batch, open }: StreamItem, signal: AbortSignal): Promise<void> {
+    const begun = new Set<TableId>();
+    for (const section of batch.sections) {
       if (section.kind !== 'schema') continue;
       const progress = this.snapshotOf(section.table);
       if (section.existingRows === 'keep' && (progress === undefined || progress.done)) continue;
       // A chunk read with the old columns may carry a newer watermark than the change: begin again.
       await this.#cancel(section.table);
-      checkpoints[snapshotPrefix + section.table] = undefined;
-      reread.push(section.table);
+      begun.add(section.table);
     }
-    return { checkpoints, reread };
+    const reread = await this.#routed.append(batch, {
+      open,
+      signal,
+      checkpoints: (routed) => ({
+        ...(!open && { [streamCheckpoint]: batch.position }),
+        ...rereadKeys([...begun, ...routed.reread]),
+      }),
+    });
+    // Only now: a chunk must not come before the section that empties its table.
+    for (const table of new Set([...begun, ...reread])) this.#enqueue(table);
   }
 
   #enqueue(table: TableId): void {
@@ -192,18 +209,68 @@ export class Capture {
 
   async #snapshotOnce(table: TableId, signal: AbortSignal): Promise<void> {
     const stored = this.snapshotOf(table);
-    const current = this.#log.schemas().get(table)?.version;
+    const current = this.#routed.source(table)?.version;
     const resume = stored !== undefined && stored.schemaVersion === current ? stored : undefined;
     if (stored?.done) return;
-    for await (const { batch, progress } of this.#source.snapshot(table, resume, signal)) {
+    for await (const item of this.#source.snapshot(table, resume, signal)) {
       if (signal.aborted) return;
-      await this.#log.append([batch], {
-        checkpoints: { [snapshotPrefix + table]: { ...progress, highWatermark: batch.position } },
+      // The stream has brought another schema since these rows were read.
+      if (this.#isOutdated(item)) return this.#snapshotOnce(table, signal);
+      const { batch, progress } = item;
+      await this.#routed.append(batch, {
+        checkpoints: () => ({
+          [snapshotPrefix + table]: { ...progress, highWatermark: batch.position },
+        }),
         signal,
       });
       if (progress.done)
         this.#logger.info({ table, rows: progress.rows }, 'Snapshot of a table finished.');
     }
+  }
+
+  #isOutdated({ batch }: SnapshotItem): boolean {
+    const hasSchema = batch.sections.some(({ kind }) => kind === 'schema');
+    return batch.sections.some(
+      (section) =>
+        section.kind === 'rows' &&
+        !hasSchema &&
+        section.schemaVersion !== this.#routed.source(section.table)?.version,
+    );
+  }
+
+  async #followChangedRules(): Promise<void> {
+    const position = this.#log.checkpoint<Position>(streamCheckpoint);
+    if (position === undefined) return;
+    await followChangedRules({
+      log: this.#log,
+      routed: this.#routed,
+      router: this.#router,
+      logger: this.#logger,
+      captured: new Set((await this.#source.tables()).map(({ table }) => table)),
+      rereadKeys,
+      position,
+      readTo: (table) => this.snapshotOf(table)?.highWatermark,
+      onRefused: async (error) => {
+        if (!(await this.#stopTable(error))) throw error;
+      },
+    });
+  }
+
+  /** Routes are there before the first row that needs them. */
+  async #readLookup(): Promise<void> {
+    const table = this.#router.lookup?.table;
+    if (table === undefined) return;
+    const isRead = () => this.#routed.hasLookup && this.snapshotOf(table)?.done === true;
+    if (isRead()) return;
+    if (this.snapshotOf(table)?.done)
+      await this.#log.append([], { checkpoints: rereadKeys([table]) });
+    await this.#snapshot(table, this.#signal);
+    if (isRead() || this.#signal.aborted) return;
+    throw new CdcError(
+      'CDC_ROUTE_INVALID',
+      `Routing: ${table}, the table with the routes, could not be read.`,
+      { remedy: `See what \`cdc status\` says of it, then cdc init --tables ${table}` },
+    );
   }
 
   /** An error that is about one table stops that table, not the others. */
@@ -223,14 +290,30 @@ export class Capture {
     return true;
   }
 
+  async #noteComplete(): Promise<void> {
+    if (this.#signal.aborted || this.#log.checkpoint(completeCheckpoint) === true) return;
+    const tables = (await this.#source.tables()).map(({ table }) => table);
+    if (!tables.every((table) => this.snapshotOf(table)?.done || this.#isStopped(table))) return;
+    await this.#log.append([], { checkpoints: { [completeCheckpoint]: true } });
+  }
+
   #isStopped(table: TableId): boolean {
     return this.#log.checkpoint(stoppedPrefix + table) !== undefined;
   }
 
   #excludeStopped(): void {
-    const stopped = [...this.#log.checkpoints<StoppedTable>(stoppedPrefix).values()];
-    this.#source.exclude(new Set(stopped.map(({ table }) => table)));
+    this.#source.exclude(this.#stoppedTables());
   }
+
+  #stoppedTables(): ReadonlySet<TableId> {
+    const stopped = this.#log.checkpoints<StoppedTable>(stoppedPrefix).values();
+    return new Set([...stopped].map(({ table }) => table));
+  }
+}
+
+/** Checkpoints that make tables be read again. */
+function rereadKeys(tables: readonly TableId[]): Record<string, undefined> {
+  return Object.fromEntries(tables.map((table) => [snapshotPrefix + table, undefined]));
 }
 
 const tableErrors = new Set([
@@ -239,6 +322,8 @@ const tableErrors = new Set([
   'CDC_TABLE_NO_PRIMARY_KEY',
   'CDC_BINLOG_EVENT_UNSUPPORTED',
   'CDC_SCHEMA_INCOMPATIBLE',
+  'CDC_ROUTE_INVALID',
+  'CDC_ROUTE_UNMATCHED',
 ]);
 
 function isAboutOneTable(error: CdcError): boolean {
@@ -248,10 +333,13 @@ function isAboutOneTable(error: CdcError): boolean {
 /** Makes the log forget how far the named tables (all when absent) are, so that they are read again. */
 export async function resetSnapshots(log: ChangeLog, patterns?: readonly string[]): Promise<void> {
   const matcher = patterns === undefined ? undefined : parseTablePatterns(patterns);
-  const checkpoints: Record<string, undefined> = {};
+  const checkpoints: Record<string, number | undefined> = {};
   for (const prefix of [snapshotPrefix, stoppedPrefix]) {
     for (const name of log.checkpoints(prefix).keys()) {
-      if (matcher?.matches(name.slice(prefix.length)) ?? true) checkpoints[name] = undefined;
+      const table = name.slice(prefix.length);
+      if (!(matcher?.matches(table) ?? true)) continue;
+      checkpoints[name] = undefined;
+      checkpoints[releasedPrefix + table] = log.end();
     }
   }
   await log.append([], { checkpoints });

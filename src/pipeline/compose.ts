@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import { type LmdbCatalog, openCatalog } from '../catalog/lmdb-catalog.ts';
+import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
@@ -10,70 +11,87 @@ import { type ClickhouseEngine, openEngine } from '../engine/clickhouse-engine.t
 import { CdcError } from '../errors.ts';
 import { type Layers, type LayersSetup, openLayers } from '../layers/layers.ts';
 import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
-import { Loader } from '../load/loader.ts';
+import { StateTable } from '../load/clickhouse/state-table.ts';
 import type { Sink } from '../load/sink.ts';
 import type { ChangeLog } from '../log/change-log.ts';
-import { EmbeddedLog } from '../log/embedded/embedded-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlSource } from '../source/mysql/mysql-source.ts';
 import type { Source } from '../source/source.ts';
 import { streamCheckpoint } from './capture.ts';
+import { LoadShare, type ShareParts } from './load-share.ts';
+import { LocalShares } from './local-shares.ts';
+import { openLog } from './open-log.ts';
+import { arrangeShares } from './share-layout.ts';
+import { allShares } from './share-state.ts';
+import { StateBoard } from './state-board.ts';
 
-/** The stages of one project, opened and connected: source -> log -> loader -> layers. */
-export interface Stages extends AsyncDisposable {
+/** What every role works with. */
+export interface LogStages extends AsyncDisposable {
+  /** In the state folder. */
   readonly catalog: Catalog;
-  readonly source: Source;
   readonly log: ChangeLog;
-  readonly loader: Loader;
-  readonly sink: Sink;
+}
+
+/** Source -> log. */
+export interface CaptureStages extends LogStages {
+  readonly source: Source;
+}
+
+/** Log -> warehouse. */
+export interface WarehouseStages extends LogStages {
   readonly engine: ClickhouseEngine;
+  readonly sink: Sink;
+}
+
+/** All stages of one project, opened and connected: source -> log -> loader -> layers. */
+export interface Stages extends CaptureStages, WarehouseStages {
+  readonly loader: LocalShares;
   readonly layers: Layers;
 }
 
 /** The only place where stages meet. `readyTables` says which ODS tables a model may be built from. */
-export async function openStages(
+export function openStages(
   config: ProjectConfig,
   logger: Logger,
   readyTables: (log: ChangeLog) => Map<TableId, TableSchema>,
 ): Promise<Stages> {
-  await mkdir(config.stateFolder, { recursive: true, mode: 0o700 });
-  const opened: AsyncDisposable[] = [];
-  const keep = <T extends AsyncDisposable>(stage: T): T => {
-    opened.unshift(stage);
-    return stage;
-  };
-  const close = async () => {
-    for (const stage of opened.splice(0)) await stage[Symbol.asyncDispose]();
-  };
-  try {
-    const catalog = keep(await openCatalog(join(config.stateFolder, 'catalog')));
-    const log = keep(openLog(config, catalog));
-    const source = keep(
-      new MysqlSource(config.source, {
-        log,
-        position: () => log.checkpoint<Position>(streamCheckpoint),
-        project: config.folder,
-        logger,
-      }),
+  if (config.log.type === 'embedded' && config.load.shares > 1) {
+    throw new CdcError(
+      'CDC_CONFIG_INVALID',
+      `load.shares is ${config.load.shares}, and the embedded log is one process's.`,
+      { remedy: 'Set load.shares to 1, or use `log: kafka`.' },
     );
-    const engine = keep(
-      await openEngine(config.warehouse, { stateFolder: config.stateFolder, logger }),
-    );
-    const sink = new ClickhouseSink(engine);
-    const loader = new Loader({ log, sink, catalog, options: config.load, logger });
+  }
+  return opening(async (keep) => {
+    const { catalog, log } = await openLogStages(config, logger, keep);
+    const source = keep(openSource(config, log, logger));
+    const { engine, sink } = await openWarehouse(config, logger, keep);
+    const parts = { log, sink, options: config.load, logger };
+    const loader =
+      config.log.type === 'embedded'
+        ? new LocalShares([LoadShare.inStateFolder(parts, catalog)], log, config.load)
+        : await takeOverAll(config, engine, parts);
     const tables = () => readyTables(log);
     const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
-    return { catalog, source, log, sink, loader, engine, layers, [Symbol.asyncDispose]: close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+    return { catalog, source, log, sink, loader, engine, layers };
+  });
 }
 
-/** The project's change log. The catalog stays the caller's: close it after the log. */
-export function openLog(config: ProjectConfig, catalog: LmdbCatalog): ChangeLog {
-  if (config.log.type === 'embedded') return new EmbeddedLog(catalog, config.log);
-  throw new CdcError('CDC_INTERNAL', 'log: kafka is being built.');
+export function openCaptureStages(config: ProjectConfig, logger: Logger): Promise<CaptureStages> {
+  return opening(async (keep) => {
+    const { catalog, log } = await openLogStages(config, logger, keep);
+    return { catalog, log, source: keep(openSource(config, log, logger)) };
+  });
+}
+
+export function openWarehouseStages(
+  config: ProjectConfig,
+  logger: Logger,
+): Promise<WarehouseStages> {
+  return opening(async (keep) => {
+    const stages = await openLogStages(config, logger, keep);
+    return { ...stages, ...(await openWarehouse(config, logger, keep)) };
+  });
 }
 
 /** The layers of a project's folder over the ODS tables given. */
@@ -83,4 +101,94 @@ export function openProjectLayers(
 ): Promise<Layers> {
   const folder = join(config.folder, config.layers.folder);
   return openLayers({ ...parts, folder, options: config.layers });
+}
+
+/** Names this process in the warehouse's state table. */
+export function processName(): string {
+  return `process ${process.pid} on ${hostname()}, started ${startedAt}`;
+}
+
+const startedAt = new Date().toISOString();
+
+type Keep = <T extends AsyncDisposable>(stage: T) => T;
+
+/** Opens stages so that closing the whole closes them all, the last one first; also when opening fails. */
+async function opening<T extends object>(
+  open: (keep: Keep) => Promise<T>,
+): Promise<T & AsyncDisposable> {
+  const opened: AsyncDisposable[] = [];
+  const close = async () => {
+    for (const stage of opened.splice(0)) await stage[Symbol.asyncDispose]();
+  };
+  try {
+    const stages = await open((stage) => {
+      opened.unshift(stage);
+      return stage;
+    });
+    return { ...stages, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openLogStages(config: ProjectConfig, logger: Logger, keep: Keep) {
+  await mkdir(config.stateFolder, { recursive: true, mode: 0o700 });
+  const catalog = keep(await openCatalog(join(config.stateFolder, 'catalog')));
+  const log = keep(await openLog(config, catalog, logger));
+  return { catalog, log };
+}
+
+function openSource(
+  config: ProjectConfig,
+  log: ChangeLog,
+  logger: Logger,
+): Source & AsyncDisposable {
+  return new MysqlSource(config.source, {
+    log,
+    position: () => log.checkpoint<Position>(streamCheckpoint),
+    project: config.folder,
+    // Topics show changes to others; the warehouse needs only what the rows are now.
+    detail: config.log.type === 'kafka' ? 'changes' : 'rows',
+    logger,
+  });
+}
+
+async function openWarehouse(config: ProjectConfig, logger: Logger, keep: Keep) {
+  const { stateFolder } = config;
+  const engine = keep(await openEngine(config.warehouse, { stateFolder, logger }));
+  return { engine, sink: new ClickhouseSink(engine) };
+}
+
+/** All shares for this process; whoever takes one later makes this one stop. */
+async function takeOverAll(
+  config: ProjectConfig,
+  engine: ClickhouseEngine,
+  parts: ShareParts,
+): Promise<LocalShares> {
+  const table = new StateTable(engine);
+  const { shares: count } = config.load;
+  await arrangeShares(table, count);
+  const shares: LoadShare[] = [];
+  for (const id of allShares(count)) {
+    const setup = { ...parts, table, ownerId: processName(), assertOwned: () => undefined };
+    shares.push(await LoadShare.takeOver(id, setup));
+  }
+  const board = new StateBoard(table);
+  const assertOwned = async () => {
+    await board.read();
+    for (const { consumer } of shares) {
+      const owner = board.owner(consumer)?.id;
+      if (owner !== processName()) throw loadedElsewhere(consumer, owner);
+    }
+  };
+  return new LocalShares(shares, parts.log, { ...config.load, assertOwned });
+}
+
+function loadedElsewhere(consumer: string, owner: string | undefined): CdcError {
+  return new CdcError(
+    'CDC_PROJECT_LOCKED',
+    `Loading: ${owner ?? 'another process'} has taken over ${consumer}.`,
+    { remedy: 'Run either `cdc run`, or the roles each by itself (--only), not both.' },
+  );
 }

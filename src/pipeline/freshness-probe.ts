@@ -6,7 +6,8 @@ import type { Source } from '../source/source.ts';
  * Measures freshness, commit in the source -> visible in ADS, without touching the source's data:
  * it asks the server for the end of its binlog, and takes the time until a cut at or after it is
  * published. Everything committed when it asked is visible by then, so a sample is the freshness of a
- * transaction committed at that moment (a little more: the question's own round trip counts in).
+ * transaction committed at that moment (a little more: the question's own round trip counts in). Where the
+ * cut is at the end already, nothing is measured.
  */
 export class FreshnessProbe {
   readonly #source: Source;
@@ -28,8 +29,11 @@ export class FreshnessProbe {
       const end = await this.#source.endPosition(cut()).catch(() => undefined);
       if (end !== undefined) {
         this.end = end;
-        this.#waiting.push({ askedAtMs, position: end.position });
         const published = cut();
+        // With nothing to show there is nothing to measure.
+        if (published === undefined || comparePositions(published, end.position) < 0) {
+          this.#waiting.push({ askedAtMs, position: end.position });
+        }
         if (published !== undefined) this.published(published);
       }
       await delay(this.#everyMs, undefined, { signal }).catch(() => undefined);

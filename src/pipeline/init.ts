@@ -3,7 +3,9 @@ import { parseTablePatterns } from '../change/table-pattern.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { CdcError } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
-import { resetSnapshots } from './capture.ts';
+import { type Capture, resetSnapshots } from './capture.ts';
+import { CaptureRole } from './capture-role.ts';
+import type { CaptureStages } from './compose.ts';
 import { Pipeline } from './pipeline.ts';
 import { assertSourceReady } from './preflight.ts';
 import { prepareModels } from './prepare-models.ts';
@@ -17,6 +19,8 @@ export interface InitOptions {
   readonly tables?: readonly string[];
   /** Forget the stream position and every snapshot: after lost binlogs or a new server. */
   readonly restart?: boolean;
+  /** Fill the log only; loaders and layers take it from there. */
+  readonly only?: 'capture';
   readonly onProgress?: (progress: InitProgress) => void;
 }
 
@@ -44,10 +48,77 @@ export async function initProject(
   options: InitOptions,
 ): Promise<InitReport> {
   const startedAt = performance.now();
+  const { logger, signal } = options;
   const matcher = options.tables && parseTablePatterns(options.tables);
   const only = (table: TableId) => matcher?.matches(table) ?? true;
-  await using pipeline = await Pipeline.open(config, { logger: options.logger, only });
-  const { source, log, loader } = pipeline.stages;
+  await using worker = await openWorker(config, logger, only, options.only);
+  const tables = await prepare(config, worker.stages, options, only);
+  const progress = await ProgressMeter.open(worker, tables);
+  const timer = setInterval(() => options.onProgress?.(progress.read()), 200);
+  const isComplete = await worker.finish(signal).finally(() => clearInterval(timer));
+  options.onProgress?.(progress.read());
+  return {
+    tables: tables.length,
+    rows: progress.read().rows,
+    seconds: (performance.now() - startedAt) / 1000,
+    interrupted: !isComplete,
+    status: worker.status(),
+  };
+}
+
+/** What takes the snapshot: the whole pipeline, or the capture alone. */
+interface Worker extends AsyncDisposable {
+  readonly stages: CaptureStages;
+  readonly capture: Capture;
+  /** Everything in the log is loaded, as far as that is this process's work. */
+  isLoaded(): boolean;
+  /** Resolves to whether the snapshot is complete. */
+  finish(signal: AbortSignal): Promise<boolean>;
+  status(): StatusReport;
+}
+
+async function openWorker(
+  config: ProjectConfig,
+  logger: Logger,
+  only: (table: TableId) => boolean,
+  role: InitOptions['only'],
+): Promise<Worker> {
+  if (role === 'capture') {
+    const opened = await CaptureRole.open(config, { logger, only });
+    const { stages, capture } = opened;
+    const isComplete = async () => (await capture.missingTables()).length === 0;
+    return {
+      stages,
+      capture,
+      isLoaded: () => true,
+      finish: (signal) => opened.run(signal, isComplete),
+      status: () => opened.status(),
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  }
+  const pipeline = await Pipeline.open(config, { logger, only });
+  const { stages, capture } = pipeline;
+  return {
+    stages,
+    capture,
+    isLoaded: () => stages.loader.offset() >= stages.log.end(),
+    finish: async (signal) => {
+      await prepareModels(stages);
+      return await pipeline.run(signal, () => true);
+    },
+    status: () => pipeline.status(),
+    [Symbol.asyncDispose]: () => pipeline[Symbol.asyncDispose](),
+  };
+}
+
+/** Looks whether it can be done, and forgets what is to be read anew; the tables to read. */
+async function prepare(
+  config: ProjectConfig,
+  stages: CaptureStages,
+  options: InitOptions,
+  only: (table: TableId) => boolean,
+): Promise<TableId[]> {
+  const { source, log } = stages;
   await assertSourceReady(source);
   const tables = (await source.tables()).map(({ table }) => table).filter(only);
   if (tables.length === 0) {
@@ -56,42 +127,28 @@ export async function initProject(
       `Taking the snapshot: no captured table matches ${(options.tables ?? config.source.tables).join(', ')}.`,
     );
   }
-  if (options.restart === true) await restartHistory(pipeline.stages);
+  if (options.restart === true) await restartHistory(stages);
   else if (options.tables !== undefined) await resetSnapshots(log, options.tables);
-  if (options.restart === true || options.tables !== undefined) await loader.release(tables);
-  await prepareModels(pipeline.stages);
-  const progress = await ProgressMeter.open(pipeline, tables);
-  const timer = setInterval(() => options.onProgress?.(progress.read()), 200);
-  const isComplete = await pipeline
-    .run(options.signal, () => true)
-    .finally(() => clearInterval(timer));
-  options.onProgress?.(progress.read());
-  return {
-    tables: tables.length,
-    rows: progress.read().rows,
-    seconds: (performance.now() - startedAt) / 1000,
-    interrupted: !isComplete,
-    status: pipeline.status(),
-  };
+  return tables;
 }
 
 /** Rows of the tables at hand, against what the server's statistics promise. */
 class ProgressMeter {
-  readonly #pipeline: Pipeline;
+  readonly #worker: Worker;
   readonly #expected: ReadonlyMap<TableId, number>;
   readonly #startedAt = performance.now();
   readonly #rowsBefore: number;
 
-  static async open(pipeline: Pipeline, tables: readonly TableId[]): Promise<ProgressMeter> {
-    const { source } = pipeline.stages;
+  static async open(worker: Worker, tables: readonly TableId[]): Promise<ProgressMeter> {
+    const { source } = worker.stages;
     const estimates = tables.map(
       async (table) => [table, await source.estimateRows(table)] as const,
     );
-    return new ProgressMeter(pipeline, new Map(await Promise.all(estimates)));
+    return new ProgressMeter(worker, new Map(await Promise.all(estimates)));
   }
 
-  private constructor(pipeline: Pipeline, expected: ReadonlyMap<TableId, number>) {
-    this.#pipeline = pipeline;
+  private constructor(worker: Worker, expected: ReadonlyMap<TableId, number>) {
+    this.#worker = worker;
     this.#expected = expected;
     this.#rowsBefore = this.#sum().rows;
   }
@@ -102,7 +159,7 @@ class ProgressMeter {
     const rowsPerSecond = Math.round((rows - this.#rowsBefore) / Math.max(seconds, 0.001));
     const left = Math.max(0, rowsExpected - rows);
     const isReading = tablesDone < this.#expected.size;
-    const isLoading = this.#pipeline.stages.loader.offset() < this.#pipeline.stages.log.end();
+    const isLoading = !this.#worker.isLoaded();
     return {
       phase: isReading ? 'snapshot' : isLoading ? 'catchup' : 'layers',
       tablesDone,
@@ -119,7 +176,7 @@ class ProgressMeter {
     let rowsExpected = 0;
     let tablesDone = 0;
     for (const [table, estimate] of this.#expected) {
-      const snapshot = this.#pipeline.capture.snapshotOf(table);
+      const snapshot = this.#worker.capture.snapshotOf(table);
       const read = snapshot?.rows ?? 0;
       rows += read;
       rowsExpected += snapshot?.done ? read : Math.max(read, estimate);

@@ -1,25 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Position, renderPosition } from '../change/position.ts';
+import { renderPosition } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
-import { CdcError } from '../errors.ts';
-import { acquireProcessLock, type ProcessLock } from '../lib/process-lock.ts';
-import type { LoadStep } from '../load/loader.ts';
-import { pausedTables } from '../load/paused-tables.ts';
+import type { LoadStep } from '../load/load-step.ts';
 import type { Logger } from '../ops/logger.ts';
-import {
-  Capture,
-  type StoppedTable,
-  snapshotPrefix,
-  stoppedPrefix,
-  streamCheckpoint,
-  type TableSnapshot,
-} from './capture.ts';
+import { Capture } from './capture.ts';
 import { openStages, type Stages } from './compose.ts';
+import { type ConsumerLag, consumerLag } from './consumer-lag.ts';
 import { FreshnessProbe } from './freshness-probe.ts';
 import { RateMeter } from './rate-meter.ts';
+import { acquireRole, type RoleLock } from './roles.ts';
 import { SettledTables } from './settled-tables.ts';
-import { runLockFile, type StatusError, type StatusReport, storeStatus } from './status.ts';
+import { startStreaming } from './start-streaming.ts';
+import { emptyStatus, type StatusReport, storeStatus } from './status.ts';
+import {
+  freshnessStatus,
+  logStatus,
+  pausedErrors,
+  RecentErrors,
+  type ServerName,
+  snapshotStatus,
+  sourceStatus,
+  stoppedErrors,
+} from './status-parts.ts';
 import { type Cut, Warehouse } from './warehouse.ts';
 
 export interface PipelineOptions {
@@ -35,13 +38,14 @@ export class Pipeline implements AsyncDisposable {
   readonly stages: Stages;
   readonly capture: Capture;
   readonly probe: FreshnessProbe;
-  readonly #lock: ProcessLock;
+  readonly #lock: RoleLock;
   readonly #logger: Logger;
   readonly #warehouse: Warehouse;
   readonly #settled: SettledTables;
-  readonly #errors: StatusError[] = [];
+  readonly #errors = new RecentErrors();
   readonly #rates = new RateMeter();
-  #server: { server: string; version: string } | undefined;
+  #server: ServerName | undefined;
+  #consumers: readonly ConsumerLag[] = [];
   #totals = { rows: 0, transactions: 0 };
   #lastStep:
     | { readonly committedAtMs: number | undefined; readonly loadedAtMs: number }
@@ -50,16 +54,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Takes the project's run lock and opens its stages. Throws CDC_PROJECT_LOCKED. */
   static async open(config: ProjectConfig, options: PipelineOptions): Promise<Pipeline> {
-    const lock = acquireProcessLock(runLockFile(config));
-    if (!('release' in lock)) {
-      throw new CdcError(
-        'CDC_PROJECT_LOCKED',
-        `Opening ${config.folder}: process ${lock.pid} has been working on it since ${lock.since}.`,
-        {
-          remedy: `Stop it (kill ${lock.pid}), or use status, query and verify, which work beside it.`,
-        },
-      );
-    }
+    const lock = acquireRole(config, 'all');
     const settled = new SettledTables();
     try {
       const stages = await openStages(config, options.logger, (log) => settled.schemas(log));
@@ -73,7 +68,7 @@ export class Pipeline implements AsyncDisposable {
   private constructor(
     config: ProjectConfig,
     options: PipelineOptions,
-    lock: ProcessLock,
+    lock: RoleLock,
     stages: Stages,
     settled: SettledTables,
   ) {
@@ -82,7 +77,7 @@ export class Pipeline implements AsyncDisposable {
     this.#settled = settled;
     this.stages = stages;
     this.probe = new FreshnessProbe(stages.source, options.probeEveryMs);
-    const onError = (error: CdcError) => this.#noteError(error);
+    const onError = this.#errors.add.bind(this.#errors);
     this.capture = new Capture({
       source: stages.source,
       log: stages.log,
@@ -111,7 +106,7 @@ export class Pipeline implements AsyncDisposable {
    * before anything is read, so nothing committed from then on is missed.
    */
   async run(signal: AbortSignal, isEnough?: (cut: Cut) => boolean): Promise<boolean> {
-    await this.#fixStartPosition();
+    await startStreaming(this.stages, this.#logger);
     this.#server = await this.stages.source.describe();
     this.#settled.resume(this.stages.log, this.stages.loader, this.#warehouse.publishedTables());
     const stop = new AbortController();
@@ -146,31 +141,23 @@ export class Pipeline implements AsyncDisposable {
 
   status(): StatusReport {
     const { log, loader, layers } = this.stages;
-    const stats = log.stats();
     const cut = this.cut;
-    const end = this.probe.end;
-    const freshness = this.probe.percentiles();
-    const streamed = log.checkpoint<Position>(streamCheckpoint);
+    const { end } = this.probe;
     return {
+      ...emptyStatus,
       running: { pid: process.pid, since: this.#lock.since },
-      source: this.#server
-        ? {
-            ...this.#server,
-            position: streamed ? renderPosition(streamed) : null,
-            endPosition: end ? renderPosition(end.position) : null,
-          }
-        : null,
+      source: sourceStatus(log, this.#server, this.probe),
       lag: end ? { bytes: Math.max(0, end.bytes), seconds: this.#lagSeconds() } : null,
-      freshness:
-        freshness === undefined ? null : { p50Ms: freshness.p50Ms, p99Ms: freshness.p99Ms },
+      freshness: freshnessStatus(this.probe),
       rows: { perSecond: this.#rates.perSecond(), total: this.#totals.rows },
       transactions: this.#totals.transactions,
-      log: { entries: stats.entries, bytes: stats.bytes, behind: stats.end - loader.offset() },
-      snapshot: this.#snapshots(),
+      log: logStatus(log, loader.offset()),
+      consumers: this.#consumers,
+      snapshot: snapshotStatus(log),
       layers: layers
         .status()
         .map((layer) => ({ ...layer, cut: cut ? renderPosition(cut.position) : null })),
-      errors: [...this.#stopped(), ...this.#errors],
+      errors: [...stoppedErrors(log), ...pausedErrors(loader.paused()), ...this.#errors.list()],
       updatedAt: new Date().toISOString(),
     };
   }
@@ -183,14 +170,6 @@ export class Pipeline implements AsyncDisposable {
   async #isSettled(): Promise<boolean> {
     const missing = await this.capture.missingTables();
     return missing.length === 0 && this.#settled.all(this.stages.log);
-  }
-
-  async #fixStartPosition(): Promise<void> {
-    const { log, source } = this.stages;
-    if (log.checkpoint(streamCheckpoint) !== undefined) return;
-    const position = await source.currentPosition();
-    await log.append([], { checkpoints: { [streamCheckpoint]: position } });
-    this.#logger.info({ position: renderPosition(position) }, 'Streaming starts here.');
   }
 
   #noteStep(step: LoadStep): void {
@@ -208,11 +187,6 @@ export class Pipeline implements AsyncDisposable {
     this.#onPublish(cut).catch(() => undefined);
   }
 
-  #noteError({ code, message }: CdcError): void {
-    this.#errors.push({ code, message, at: new Date().toISOString() });
-    if (this.#errors.length > 20) this.#errors.shift();
-  }
-
   /**
    * Age of the oldest change that no cut shows. We know since when we have been behind; where the
    * backlog is older than that, the commit time of what was loaded since tells.
@@ -228,26 +202,12 @@ export class Pipeline implements AsyncDisposable {
     return Math.round(Math.max(behindMs, ageMs)) / 1000;
   }
 
-  #snapshots(): StatusReport['snapshot'] {
-    const snapshots = this.stages.log.checkpoints<TableSnapshot>(snapshotPrefix).values();
-    return [...snapshots].map(({ table, chunks, rows, done }) => ({ table, chunks, rows, done }));
-  }
-
-  /** Tables stopped by the capture or paused by the loader; both wait for `cdc init --tables`. */
-  #stopped(): StatusError[] {
-    const { log, catalog } = this.stages;
-    const stopped = [...log.checkpoints<StoppedTable>(stoppedPrefix).values()];
-    const paused = [...pausedTables(catalog).values()];
-    return [...stopped, ...paused].map(({ table, code, message, at }) => ({
-      code,
-      message,
-      at,
-      table,
-    }));
-  }
-
   async #reportStatus(signal: AbortSignal): Promise<void> {
+    const { log, loader } = this.stages;
     while (!signal.aborted) {
+      const lags = loader.shares.map((share) => consumerLag(log, share));
+      // A log that does not answer is for the loader to report.
+      this.#consumers = await Promise.all(lags).catch(() => this.#consumers);
       await storeStatus(this.stages.catalog, this.status());
       await delay(1_000, undefined, { signal }).catch(() => undefined);
     }

@@ -3,13 +3,13 @@ import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
 import type { LayersPlan } from '../layers/layers.ts';
-import { findProcessLock } from '../lib/process-lock.ts';
 import type { Logger } from '../ops/logger.ts';
-import { openLog, openProjectLayers } from './compose.ts';
+import { openProjectLayers } from './compose.ts';
 import { requestApplyLayers } from './control.ts';
+import { openLog } from './open-log.ts';
 import { Pipeline } from './pipeline.ts';
 import { assertNoErrors } from './preflight.ts';
-import { runLockFile } from './status.ts';
+import { findRunner } from './roles.ts';
 
 /** What `apply` would build, drop and leave, and how each model is maintained; changes nothing. */
 export async function planLayers(config: ProjectConfig, logger: Logger): Promise<LayersPlan> {
@@ -18,7 +18,7 @@ export async function planLayers(config: ProjectConfig, logger: Logger): Promise
     stateFolder: config.stateFolder,
     logger,
   });
-  await using log = openLog(config, catalog);
+  await using log = await openLog(config, catalog, logger);
   const tables = () => log.schemas();
   const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
   return await layers.plan();
@@ -32,7 +32,7 @@ export async function applyLayers(
 ): Promise<LayersPlan> {
   const plan = await planLayers(config, logger);
   assertNoErrors('CDC_LAYERS_INVALID', 'The layer files have problems', plan.problems);
-  if (findProcessLock(runLockFile(config)) !== undefined) {
+  if (findRunner(config, 'layers') !== undefined) {
     await using catalog = await openCatalog(join(config.stateFolder, 'catalog'));
     await requestApplyLayers(catalog, signal);
     return plan;

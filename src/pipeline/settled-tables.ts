@@ -1,10 +1,10 @@
 import { comparePositions, type Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
-import type { Loader, LoadStep } from '../load/loader.ts';
+import type { LoadStep } from '../load/load-step.ts';
 import type { ChangeLog, LogOffset } from '../log/change-log.ts';
 import { snapshotPrefix, type TableSnapshot } from './capture.ts';
-import { loadedPosition } from './loaded-position.ts';
+import { type LoadedPlace, loadedPosition } from './loaded-position.ts';
 
 /**
  * Which ODS tables agree with the source at the loader's position, so that models may read them.
@@ -23,7 +23,7 @@ export class SettledTables {
    * `published`: the snapshots that tables in published cuts came from. Those stay settled while the
    * loader has still to catch up; taking them out would let a cut pass without the models that read them.
    */
-  resume(log: ChangeLog, loader: Loader, published: ReadonlyMap<TableId, string>): void {
+  resume(log: ChangeLog, loader: LoadedPlace, published: ReadonlyMap<TableId, string>): void {
     for (const [table, firstVersion] of published) this.#loadedSnapshots.set(table, firstVersion);
     const snapshots = [...log.checkpoints<TableSnapshot>(snapshotPrefix).values()];
     this.#atStart = { offset: log.end(), snapshots: snapshots.filter(({ done }) => done) };
@@ -31,7 +31,11 @@ export class SettledTables {
   }
 
   /** Call after each load step (or without one); returns the settled tables. */
-  note(log: ChangeLog, loader: Loader, step: LoadStep | undefined): ReadonlyMap<TableId, string> {
+  note(
+    log: ChangeLog,
+    loader: LoadedPlace,
+    step: LoadStep | undefined,
+  ): ReadonlyMap<TableId, string> {
     for (const { table, version } of step?.sweeps ?? []) {
       this.#loadedSnapshots.set(table, version.toString());
     }

@@ -9,15 +9,15 @@ import type { ProjectConfig } from '../config/project-config.ts';
 import { type ClickhouseEngine, openEngine } from '../engine/clickhouse-engine.ts';
 import { CdcError } from '../errors.ts';
 import type { LayerDifference, Layers } from '../layers/layers.ts';
-import { findProcessLock } from '../lib/process-lock.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlTextReader } from '../source/mysql/mysql-text-reader.ts';
 import { type StoppedTable, stoppedPrefix, streamCheckpoint } from './capture.ts';
-import { openLog, openProjectLayers } from './compose.ts';
+import { openProjectLayers } from './compose.ts';
 import { withHeldCut } from './control.ts';
+import { openLog } from './open-log.ts';
 import { Pipeline } from './pipeline.ts';
-import { runLockFile } from './status.ts';
+import { findRunner } from './roles.ts';
 import { type TableVerification, verifyTable } from './verify-table.ts';
 import { type Cut, cutKey } from './warehouse.ts';
 
@@ -60,13 +60,13 @@ export async function verifyProject(
   config: ProjectConfig,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
-  if (findProcessLock(runLockFile(config)) !== undefined) {
+  if (findRunner(config, 'layers') !== undefined) {
     await using catalog = await openCatalog(join(config.stateFolder, 'catalog'));
     await using engine = await openEngine(config.warehouse, {
       stateFolder: config.stateFolder,
       logger: options.logger,
     });
-    await using log = openLog(config, catalog);
+    await using log = await openLog(config, catalog, options.logger);
     const tables = () => log.schemas();
     const { logger } = options;
     const layers = await openProjectLayers(config, { engine, catalog, tables, logger });

@@ -3,12 +3,14 @@ import { type Position, renderPosition, versionOf } from '../change/position.ts'
 import type { TableId } from '../change/table-id.ts';
 import type { CdcError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
-import type { Loader, LoadStep } from '../load/loader.ts';
+import type { LoadStep } from '../load/load-step.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { answerRequests } from './control.ts';
 import { loadedPosition } from './loaded-position.ts';
+import { pendingRebuilds, rebuildKeys } from './rebuild-requests.ts';
 import { supervise } from './supervisor.ts';
+import type { WarehouseLoader } from './warehouse-loader.ts';
 
 export const cutKey = 'cut';
 const settledPrefix = 'settled/';
@@ -22,7 +24,7 @@ export interface Cut {
 }
 
 export interface WarehouseOptions {
-  readonly loader: Loader;
+  readonly loader: WarehouseLoader;
   readonly layers: Layers;
   readonly log: ChangeLog;
   readonly catalog: Catalog;
@@ -95,12 +97,13 @@ export class Warehouse {
   }
 
   #isRefreshDue(isCurrent: boolean): boolean {
-    const { loader, log, settle } = this.#options;
+    const { loader, log, settle, catalog } = this.#options;
     const loaded = loadedPosition(log, loader);
     if (loaded === undefined) return false;
     const published = this.cut?.position;
     const moved = published === undefined || versionOf(published) !== versionOf(loaded);
-    if (!moved && !this.#hasNewlySettled(settle(undefined))) return false;
+    const isAsked = pendingRebuilds(catalog).size > 0;
+    if (!moved && !isAsked && !this.#hasNewlySettled(settle(undefined))) return false;
     if (isCurrent) return true;
     return Date.now() - this.#refreshedAtMs > Math.max(refreshEveryMs, 4 * this.#refreshMs);
   }
@@ -131,7 +134,9 @@ export class Warehouse {
     const settled = settle(undefined);
     const { added, reread } = this.#newlySettled(settled);
     if (added.length > 0 || this.#isFirstRefresh) await layers.apply(signal);
-    if (reread.length > 0) await layers.rebuild(new Set(reread), signal);
+    const asked = pendingRebuilds(catalog);
+    const stale = new Set([...reread, ...asked.keys()]);
+    if (stale.size > 0) await layers.rebuild(stale, signal);
     const from = this.cut?.position;
     if (from !== undefined) {
       const cut = { from: versionOf(from), to: versionOf(position), tables: this.#touched };
@@ -150,10 +155,15 @@ export class Warehouse {
         'Refreshed the layers.',
       );
     }
-    if (signal.aborted) return;
+    // What was read while loaders went on is of no cut: the same is refreshed again at the next.
+    if (signal.aborted || !(await loader.standsStill())) return;
     const published: Cut = { position, publishedAtMs: Date.now() };
     const marks = [...added, ...reread].map((table) => [settledPrefix + table, settled.get(table)]);
-    await catalog.batch({ [cutKey]: published, ...Object.fromEntries(marks) });
+    await catalog.batch({
+      [cutKey]: published,
+      ...Object.fromEntries(marks),
+      ...rebuildKeys(catalog, asked),
+    });
     this.#touched = new Set();
     this.#isFirstRefresh = false;
     this.#refreshedAtMs = Date.now();

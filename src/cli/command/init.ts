@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { renderInit, renderInitProgress } from '../presenter/init.ts';
 import { ProgressDisplay } from '../progress-display.ts';
@@ -7,6 +7,7 @@ import { example, type JsonOption, jsonFlag, tablesFlag } from './command-option
 interface InitOptions extends JsonOption {
   readonly tables?: readonly string[];
   readonly restart?: boolean;
+  readonly only?: 'capture';
 }
 
 export function registerInit(program: Command, context: CommandContext): void {
@@ -14,10 +15,13 @@ export function registerInit(program: Command, context: CommandContext): void {
     .command('init')
     .description('Take the full snapshot and build the layers; goes on where it was interrupted.')
     .option(...tablesFlag)
+    .addOption(
+      new Option('--only <role>', 'fill the topics only; needs `log: kafka`').choices(['capture']),
+    )
     .option('--restart', 'forget what was captured and begin again, after binlogs were lost')
     .option(...jsonFlag)
     .addHelpText('after', example("cdc init --tables 'shop.order*'"))
-    .action(async ({ json, tables, restart }: InitOptions) => {
+    .action(async ({ json, tables, restart, only }: InitOptions) => {
       const config = await context.loadProject();
       const logger = context.logger('info');
       const display = new ProgressDisplay({ liveRegion: context.liveRegion, logger });
@@ -27,6 +31,7 @@ export function registerInit(program: Command, context: CommandContext): void {
         signal: context.signal,
         ...(tables !== undefined && { tables }),
         ...(restart !== undefined && { restart }),
+        ...(only !== undefined && { only }),
         onProgress: (progress) =>
           display.show({
             line: renderInitProgress(progress),

@@ -1,10 +1,11 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { renderRun, renderRunProgress, runProgressFields } from '../presenter/run.ts';
 import { ProgressDisplay } from '../progress-display.ts';
 import { example, type JsonOption, jsonFlag } from './command-options.ts';
 
 interface RunOptions extends JsonOption {
+  readonly only?: 'capture' | 'load' | 'layers';
   readonly untilCurrent?: boolean;
 }
 
@@ -12,10 +13,11 @@ export function registerRun(program: Command, context: CommandContext): void {
   program
     .command('run')
     .description('Follow the source and keep tables and layers right, until Ctrl-C.')
+    .addOption(onlyOption())
     .option('--until-current', 'stop when everything committed so far is visible in every layer')
     .option(...jsonFlag)
-    .addHelpText('after', example('cdc run --until-current'))
-    .action(async ({ json, untilCurrent }: RunOptions) => {
+    .addHelpText('after', example('cdc run --only load'))
+    .action(async ({ json, only, untilCurrent }: RunOptions) => {
       const config = await context.loadProject();
       const logger = context.logger('info');
       const display = new ProgressDisplay({ liveRegion: context.liveRegion, logger });
@@ -23,6 +25,7 @@ export function registerRun(program: Command, context: CommandContext): void {
       const report = await runProject(config, {
         logger,
         signal: context.signal,
+        ...(only !== undefined && { only }),
         ...(untilCurrent !== undefined && { untilCurrent }),
         onProgress: (status) =>
           display.show({
@@ -33,4 +36,12 @@ export function registerRun(program: Command, context: CommandContext): void {
       });
       await context.present(report, json, renderRun);
     });
+}
+
+/** Not from the pipeline: a command loads it when it has something to do. */
+function onlyOption(): Option {
+  return new Option(
+    '--only <role>',
+    'one part of the work in this process; needs `log: kafka`',
+  ).choices(['capture', 'load', 'layers']);
 }

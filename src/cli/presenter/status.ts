@@ -8,6 +8,8 @@ import { renderTable, type TableColumn } from './table.ts';
 export function renderStatus(status: StatusReport, style: Style): string {
   return [
     renderSummary(status, style),
+    section('roles', roleColumns, roleRows(status), style),
+    section('consumers', consumerColumns, consumerRows(status), style),
     section('snapshot', snapshotColumns, snapshotRows(status), style),
     section('layers', layerColumns, layerRows(status), style),
     section('errors', errorColumns, errorRows(status), style),
@@ -30,6 +32,8 @@ function renderSummary(status: StatusReport, style: Style): string {
   if (lag !== null) lines.push(['lag', renderLag(lag).replace(/^lag /, '')]);
   if (freshness !== null) {
     lines.push(['freshness', renderFreshness(freshness).replace(/^freshness /, '')]);
+  } else if (source !== null) {
+    lines.push(['freshness', 'not measured: no change was on its way']);
   }
   lines.push([
     'rows',
@@ -50,6 +54,47 @@ function section(
   style: Style,
 ): string {
   return rows.length === 0 ? '' : `\n${title}\n${renderTable(columns, rows, style)}`;
+}
+
+const roleColumns: readonly TableColumn[] = [
+  { title: 'role' },
+  { title: 'process' },
+  { title: 'host' },
+  { title: 'since' },
+];
+
+/** One process that does everything is in the summary. */
+function roleRows({ roles }: StatusReport): string[][] {
+  if (roles.every(({ role }) => role === 'all')) return [];
+  return roles.map(({ role, process }) =>
+    process === null
+      ? [role, 'not running', '', '']
+      : [role, String(process.pid), printable(process.host), process.since],
+  );
+}
+
+const consumerColumns: readonly TableColumn[] = [
+  { title: 'consumer' },
+  { title: 'topic' },
+  { title: 'partition', align: 'right' },
+  { title: 'records lag', align: 'right' },
+  { title: 'oldest not loaded' },
+];
+
+function consumerRows({ consumers }: StatusReport): string[][] {
+  return consumers.flatMap(({ consumer, recordsLag, oldestUnloadedAt, partitions }) => {
+    // A log without partitions has its one line in the summary.
+    if (recordsLag === null) return [];
+    const name = printable(consumer);
+    if (partitions.length === 0) return [[name, 'all', '', '0', oldestUnloadedAt ?? '']];
+    return partitions.map((each) => [
+      name,
+      printable(each.topic),
+      String(each.partition),
+      formatCount(each.recordsLag),
+      each.oldestUnloadedAt ?? '',
+    ]);
+  });
 }
 
 const snapshotColumns: readonly TableColumn[] = [

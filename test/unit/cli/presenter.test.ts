@@ -23,6 +23,10 @@ import type { StatusReport } from '../../../src/pipeline/status.ts';
 
 const status: StatusReport = {
   running: { pid: 41, since: '2026-01-01T00:00:00.000Z' },
+  roles: [
+    { role: 'capture', process: { pid: 41, host: 'a', since: '2026-01-01T00:00:00.000Z' } },
+    { role: 'load', process: null },
+  ],
   source: {
     server: 'MariaDB',
     version: '10.11.6',
@@ -34,6 +38,25 @@ const status: StatusReport = {
   rows: { perSecond: 1200, total: 34_000 },
   transactions: 1,
   log: { entries: 12, bytes: 3_400_000, behind: 2 },
+  consumers: [
+    {
+      consumer: 'warehouse/0of2',
+      offset: 10,
+      behind: 2,
+      recordsLag: 1500,
+      oldestUnloadedAt: '2026-01-01T00:00:00.500Z',
+      partitions: [
+        {
+          topic: 'shop.orders',
+          partition: 1,
+          loaded: 500,
+          end: 2000,
+          recordsLag: 1500,
+          oldestUnloadedAt: '2026-01-01T00:00:00.500Z',
+        },
+      ],
+    },
+  ],
   snapshot: [{ table: 'shop.订单', chunks: 4, rows: 2000, done: true }],
   layers: [
     {
@@ -172,6 +195,17 @@ freshness  p50 120 ms, p99 1.3 s
 rows       34,000 in 1 transaction, 1,200 rows/s
 log        12 entries, 3.4 MB, 2 not yet loaded
 as of      2026-01-01T00:00:01.000Z
+
+roles
+role     process      host  since
+───────  ───────────  ────  ────────────────────────
+capture  41           a     2026-01-01T00:00:00.000Z
+load     not running
+
+consumers
+consumer        topic        partition  records lag  oldest not loaded
+──────────────  ───────────  ─────────  ───────────  ────────────────────────
+warehouse/0of2  shop.orders          1        1,500  2026-01-01T00:00:00.500Z
 
 snapshot
 table      chunks   rows  state
