@@ -24,6 +24,8 @@ export interface ChangeWriterContext {
   readonly batches: PartitionBatches;
   /** Deletes are followed by a record without value. */
   readonly hasTombstones: boolean;
+  /** Changes say which of their transaction they are. */
+  readonly countsChanges: boolean;
   readonly schema: (table: TableId, version: string) => TableSchema | undefined;
 }
 
@@ -57,11 +59,9 @@ export class ChangeWriter {
   readonly #tables = new Map<string, TableWriter>();
   readonly #key = new ByteWriter(4096);
   readonly #version = new VersionText();
-  readonly #countsChanges: boolean;
 
   constructor(context: ChangeWriterContext) {
     this.#context = context;
-    this.#countsChanges = context.format.transactionEnd !== undefined;
   }
 
   /** Rows of a section into the partitions of its topic; waits while too much is on its way. */
@@ -100,7 +100,7 @@ export class ChangeWriter {
       encoder.writeKey(key);
       const number = partitionOf(key.buffer, partitions.length, 0, key.offset);
       const into = partitions[number] as PartitionBatch;
-      if (this.#countsChanges) count(place, table);
+      if (this.#context.countsChanges) count(place, table);
       if (places.isStream && into.tail.hasRow(versionHigh, versionLow)) {
         sink.claimed(into, table, into.tail.claim(versionHigh, versionLow));
         continue;

@@ -46,6 +46,7 @@ export class SectionWriter {
       format,
       batches,
       hasTombstones: options.compaction,
+      countsChanges: options.format.transactions,
       schema: (table, version) =>
         this.#schemas.get(schemaKey(table, version)) ?? state.schema(table, version),
     });
@@ -53,19 +54,18 @@ export class SectionWriter {
 
   /** `isOpen`: the transaction goes on in the next batch. */
   async write(batch: ChangeBatch, isOpen: boolean, sink: StepSink): Promise<void> {
-    const { transactionBegin, transactionEnd } = this.#context.format;
+    const { format, options } = this.#context;
     const places = new BatchPlaces(batch, this.#open);
-    const tells = places.isStream && transactionEnd !== undefined ? places.all : [];
+    const tells = places.isStream && options.format.transactions ? places.all : [];
     for (const place of tells) {
-      const isGoingOn = place.mark.id === this.#open?.id;
-      if (!isGoingOn && transactionBegin) await this.#tell(transactionBegin(place.mark), place);
+      if (place.mark.id === this.#open?.id) continue;
+      await this.#tell(format.transactionBegin?.(place.mark), place);
     }
     for (const section of batch.sections) await this.#writeSection(section, places, sink);
     const last = tells.at(-1);
     for (const place of tells) {
       if (isOpen && place === last) continue;
-      const { mark, changes } = place;
-      if (transactionEnd) await this.#tell(transactionEnd(mark, changes.byTable), place);
+      await this.#tell(format.transactionEnd?.(place.mark, place.changes.byTable), place);
     }
     if (!places.isStream) return;
     this.#open = isOpen && last ? { id: last.mark.id, changes: last.changes } : undefined;
@@ -108,7 +108,8 @@ export class SectionWriter {
     }
   }
 
-  async #tell(event: EventMessage, place: RecordPlace): Promise<void> {
+  async #tell(event: EventMessage | undefined, place: RecordPlace): Promise<void> {
+    if (event === undefined) return;
     await this.#writeEvent(event, { version: place.mark.end, place });
   }
 
