@@ -41,7 +41,6 @@ export async function decodeBatches(
 ): Promise<DecodedBatches> {
   // All are on their way before the first is waited for: decompression has threads of its own.
   const batches = [...splitBatches(bytes)];
-  for (const { records } of batches) if (records instanceof Promise) records.catch(() => {});
   const isLive = abortFilter(aborted);
   const reader = new RecordReader();
   const found: KafkaRecord[] = [];
@@ -101,7 +100,15 @@ function uncompressed(
 ): Buffer | Promise<Buffer> {
   const compression = compressionOf(attributes);
   if (compression === undefined) throw unreadable(baseOffset, 'its compression is not known');
-  return compression === 'none' ? records : decompress(compression, records);
+  if (compression === 'none') return records;
+  try {
+    const result = decompress(compression, records);
+    // It is awaited later, or not at all when another batch is bad; until then its failure is nobody's.
+    if (result instanceof Promise) result.catch(() => {});
+    return result;
+  } catch (error) {
+    throw unreadable(baseOffset, String(error));
+  }
 }
 
 /**

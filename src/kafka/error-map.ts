@@ -106,6 +106,9 @@ function reasonOf(error: Error): string {
   if (error.name === 'KafkaJSConnectionClosedError') {
     return `${text}; a broker does so too when it expects ssl or sasl on this port and gets none`;
   }
+  if (text.includes('before secure TLS connection')) {
+    return `${text}; a broker does so too when it expects no ssl on this port`;
+  }
   return name === undefined ? text : `${text} [${name}]`;
 }
 

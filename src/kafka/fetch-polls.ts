@@ -111,7 +111,7 @@ export class FetchPolls {
     );
     const request = encodeFetch(rotated(places), { ...limits, maxPartitionBytes });
     const { errorCode, partitions } = decodeFetch(
-      await this.#connections.sendWaiting(leader, request),
+      await this.#connections.sendWaiting(leader, request, limits.maxWaitMs),
     );
     if (errorCode !== 0) throw protocolError(errorCode);
     const found: FetchedRecords[] = [];

@@ -1,8 +1,6 @@
 import type { FetchPlace } from './kafka-cluster.ts';
 import type { RawRequest } from './kafkajs-internals.ts';
 
-/** Beyond what the broker itself waits. */
-const answerTimeMs = 30_000;
 /** Transactions that are still open or were aborted are nobody's business. */
 const readCommitted = 1;
 
@@ -69,13 +67,7 @@ export function encodeFetch(places: readonly FetchPlace[], limits: FetchLimits):
   }
   at = bytes.writeInt32BE(0, at);
   bytes.writeInt16BE(0, at);
-  return {
-    apiKey: 1,
-    apiVersion: 11,
-    apiName: 'Fetch',
-    parts: [bytes],
-    timeoutMs: limits.maxWaitMs + answerTimeMs,
-  };
+  return { apiKey: 1, apiVersion: 11, apiName: 'Fetch', parts: [bytes] };
 }
 
 /**

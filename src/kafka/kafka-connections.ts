@@ -133,14 +133,15 @@ export class KafkaConnections implements Disposable {
     return await this.#with(this.#nodeAt(this.#addressOf(nodeId)), (node) => node.send(request));
   }
 
-  /** As `send`, on a connection on which nothing else is under way. */
-  async sendWaiting(nodeId: number, request: RawRequest): Promise<Buffer> {
+  /** As `send`, for a request that the broker answers after `waitMs` at the latest: on a connection of its own. */
+  async sendWaiting(nodeId: number, request: RawRequest, waitMs: number): Promise<Buffer> {
     const address = this.#addressOf(nodeId);
     const spares = this.#spareNodes.get(address) ?? [];
     this.#spareNodes.set(address, spares);
     const node = spares.pop() ?? this.#newNode(address);
     try {
-      return await this.#with(node, (free) => free.send(request));
+      const timeoutMs = waitMs + this.#settings.requestTimeoutMs;
+      return await this.#with(node, (free) => free.send({ ...request, timeoutMs }));
     } finally {
       spares.push(node);
     }

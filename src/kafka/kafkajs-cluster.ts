@@ -30,6 +30,7 @@ export class KafkajsCluster implements KafkaCluster {
   readonly #settings: ConnectionsSettings;
   readonly #connections: KafkaConnections;
   readonly #polls: FetchPolls;
+  #isClosed = false;
 
   constructor(settings: ConnectionsSettings) {
     this.#settings = settings;
@@ -102,6 +103,7 @@ export class KafkajsCluster implements KafkaCluster {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     this.#connections[Symbol.dispose]();
   }
 
@@ -115,7 +117,8 @@ export class KafkajsCluster implements KafkaCluster {
     try {
       return await retry(action, {
         attempts,
-        isTransient: (error) => isTransientFault(error) && performance.now() < deadline,
+        isTransient: (error) =>
+          isTransientFault(error) && !this.#isClosed && performance.now() < deadline,
         ...(signal && { signal }),
       });
     } catch (error) {

@@ -22,13 +22,15 @@ export interface LocalKafkaOptions {
   readonly sasl?: { readonly username: string; readonly password: string };
   /** Present: a listener with TLS. Path of a PEM file with the server's key (PKCS 8) and certificate. */
   readonly ssl?: { readonly keystoreFile: string };
+  /** Present: the second broker of that one's cluster, which stays its only controller. */
+  readonly joins?: LocalKafka;
   readonly report?: (line: string) => void;
 }
 
 type Listener = 'PLAINTEXT' | 'CONTROLLER' | 'SASL_PLAINTEXT' | 'SSL';
 
 /**
- * A private Kafka of one node: a child process with temporary data on free loopback ports, which never
+ * A private Kafka, as a rule of one node: a child process with temporary data on free loopback ports, which never
  * outlives this process. Topics are not made by themselves. Data and ports survive `stop` and `kill`
  * until it is disposed.
  */
@@ -65,8 +67,8 @@ export class LocalKafka implements AsyncDisposable {
     return this.#process?.isRunning ? this.#process.pid : undefined;
   }
 
-  /** `host:port` of a listener. */
-  address(listener: 'PLAINTEXT' | 'SASL_PLAINTEXT' | 'SSL' = 'PLAINTEXT'): string {
+  /** `host:port` of a listener; clients use any but CONTROLLER. */
+  address(listener: Listener = 'PLAINTEXT'): string {
     const port = this.#ports.get(listener);
     if (port === undefined) throw new RangeError(`the broker has no ${listener} listener`);
     return `127.0.0.1:${port}`;
@@ -87,7 +89,7 @@ export class LocalKafka implements AsyncDisposable {
       connectionTimeoutMs: 5_000,
       requestTimeoutMs: 5_000,
     });
-    while (!(await isReady(connections))) {
+    while (!(await isReady(connections, this.#nodeId))) {
       if (!child.isRunning || Date.now() > deadline) throw await child.startFailure();
       await delay(pollMs);
     }
@@ -107,6 +109,10 @@ export class LocalKafka implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  get #nodeId(): number {
+    return this.#options.joins === undefined ? 1 : 2;
   }
 
   get #settings(): string {
@@ -135,7 +141,8 @@ export class LocalKafka implements AsyncDisposable {
   }
 
   async #choosePorts(): Promise<void> {
-    const listeners: Listener[] = ['PLAINTEXT', 'CONTROLLER'];
+    const listeners: Listener[] = ['PLAINTEXT'];
+    if (this.#options.joins === undefined) listeners.push('CONTROLLER');
     if (this.#options.sasl !== undefined) listeners.push('SASL_PLAINTEXT');
     if (this.#options.ssl !== undefined) listeners.push('SSL');
     const ports = new Map<Listener, number>();
@@ -164,10 +171,11 @@ export class LocalKafka implements AsyncDisposable {
 
   #properties(): Record<string, string> {
     const listeners = [...this.#ports].map(([name, port]) => `${name}://127.0.0.1:${port}`);
+    const { joins } = this.#options;
     return {
-      'process.roles': 'broker,controller',
-      'node.id': '1',
-      'controller.quorum.voters': `1@127.0.0.1:${this.#ports.get('CONTROLLER')}`,
+      'process.roles': joins === undefined ? 'broker,controller' : 'broker',
+      'node.id': String(this.#nodeId),
+      'controller.quorum.voters': `1@${(joins ?? this).address('CONTROLLER')}`,
       listeners: listeners.join(','),
       'controller.listener.names': 'CONTROLLER',
       'listener.security.protocol.map':
@@ -193,9 +201,10 @@ export class LocalKafka implements AsyncDisposable {
 }
 
 /** A broker is named by the metadata once the controller lets it serve. */
-async function isReady(connections: KafkaConnections): Promise<boolean> {
+async function isReady(connections: KafkaConnections, nodeId: number): Promise<boolean> {
   try {
-    return (await connections.metadata('all')).brokers.length > 0;
+    const { brokers } = await connections.metadata('all');
+    return brokers.some((broker) => broker.nodeId === nodeId);
   } catch {
     return false; // not yet; `start` gives up when the process ends or the time is over
   }
