@@ -15,14 +15,15 @@ interface Packet {
   readonly buffer: Buffer;
   readonly offset: number;
   readonly end: number;
+  readonly sequenceId: number;
   readonly numPackets: number;
 }
 
 /** The parts of mysql2's connection (lib/base/connection.js) that the tap relies on; its version is pinned. */
 interface TappedConnection {
   handlePacket(packet?: Packet): void;
-  /** What `handlePacket` does first: the numbers of packets must stay without gaps. */
-  _bumpSequenceId(packets: number): void;
+  /** The number that the next packet must have, or mysql2 complains. */
+  sequenceId: number;
   pause(): void;
   resume(): void;
   query(sql: string, done: (error: unknown) => void): void;
@@ -158,7 +159,7 @@ export class BinlogConnection {
         return;
       }
       this.#isHandling = true;
-      connection._bumpSequenceId(packet.numPackets);
+      connection.sequenceId = (packet.sequenceId + packet.numPackets) % 256;
       try {
         const end = packet.end - (this.usesChecksum ? checksumBytes : 0);
         this.#listener.onPacket(packet.buffer, packet.offset + 1, end);

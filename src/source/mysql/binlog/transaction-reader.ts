@@ -140,10 +140,6 @@ export class TransactionReader {
     this.#hasPreciseTime = false;
     this.#gtids.end();
     this.#options.queue.commit(this.#cursor, this.#committedAtMs);
-    this.#settle();
-  }
-
-  #settle(): void {
     this.#options.schemas.settle(this.#options.queue);
   }
 
@@ -271,7 +267,7 @@ export class TransactionReader {
     }
     if (!this.#isInTransaction && passesBoundary(header)) {
       this.#options.queue.advance(this.#cursor);
-      this.#settle();
+      this.#options.schemas.settle(this.#options.queue);
     }
   }
 
