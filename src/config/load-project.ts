@@ -130,19 +130,24 @@ function retype(document: ProjectDocument, issue: z.core.$ZodIssue): boolean {
 
 function projectConfigOf(valid: ProjectFile, file: string): ProjectConfig {
   const folder = dirname(file);
-  const { source } = valid;
-  const ca = source.ssl?.ca;
   return {
     ...valid,
     name: valid.name ?? basename(folder),
     folder,
     file,
     stateFolder: resolve(folder, valid.stateFolder),
-    source:
-      source.ssl === undefined || ca === undefined
-        ? source
-        : { ...source, ssl: { ...source.ssl, ca: resolve(folder, ca) } },
+    source: withAbsolutePaths(valid.source, folder),
   };
+}
+
+/** Files of certificates are named relative to the project file. */
+function withAbsolutePaths(source: ProjectFile['source'], folder: string): ProjectFile['source'] {
+  if (source.ssl === undefined) return source;
+  const files = Object.entries(source.ssl).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? resolve(folder, value) : value,
+  ]);
+  return { ...source, ssl: { ...source.ssl, ...Object.fromEntries(files) } };
 }
 
 async function findProjectFile(given: string | undefined, currentFolder: string): Promise<string> {

@@ -5,10 +5,11 @@ import { loadOptions } from '../load/options.ts';
 import { embeddedLogOptions } from '../log/embedded/options.ts';
 import { kafkaLogOptions } from '../log/kafka/options.ts';
 import { routeOptions } from '../route/options.ts';
+import { kafkaSourceOptions } from '../source/kafka/options.ts';
 import { mysqlSourceOptions } from '../source/mysql/options.ts';
 
 /** What a project file may say, each stage by its own options. Short forms: see short-form.ts. */
-export const projectFileSchema = z.strictObject({
+const projectFields = z.strictObject({
   name: z
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, {
@@ -23,7 +24,9 @@ export const projectFileSchema = z.strictObject({
     description:
       'Folder for the change log, the embedded warehouse and what cdc remembers, relative to the project file.',
   }),
-  source: mysqlSourceOptions.meta({ description: 'The database to capture.' }),
+  source: z
+    .discriminatedUnion('type', [mysqlSourceOptions, kafkaSourceOptions])
+    .meta({ description: 'The database to capture, or topics that other tools write.' }),
   route: routeOptions
     .prefault({})
     .meta({ description: 'Where changes go and what they hold; docs/routing.md explains it.' }),
@@ -42,6 +45,16 @@ export const projectFileSchema = z.strictObject({
   layers: layersOptions
     .prefault({})
     .meta({ description: 'The SQL models on top of the captured tables.' }),
+});
+
+export const projectFileSchema = projectFields.superRefine(({ source, log }, context) => {
+  if (source.type !== 'kafka' || log.type !== 'kafka') return;
+  context.addIssue({
+    code: 'custom',
+    path: ['log'],
+    message:
+      'must be embedded with `source: kafka`: what would be kept in topics is in topics already',
+  });
 });
 
 export type ProjectFile = z.output<typeof projectFileSchema>;

@@ -11,8 +11,9 @@ import { readModels } from '../layers/model-file.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
 import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
 import type { Logger } from '../ops/logger.ts';
-import { MysqlSource } from '../source/mysql/mysql-source.ts';
-import { openProjectLayers } from './compose.ts';
+import { checkRoutes } from './check-routes.ts';
+import { openProjectLayers, openSource } from './compose.ts';
+import { openRouter } from './open-router.ts';
 
 export interface CheckReport {
   readonly source: { readonly server: string; readonly version: string } | null;
@@ -33,17 +34,20 @@ export async function checkProject(config: ProjectConfig, logger: Logger): Promi
     note(error, 'warehouse');
     return null;
   });
-  problems.push(...(await checkModels(config, source?.schemas ?? [], logger)));
+  const schemas = source?.schemas ?? [];
+  if (source !== undefined) problems.push(...(await checkRoutes(config, schemas)));
+  const tables = [...openRouter(config).tables(schemas).values()];
+  problems.push(...(await checkModels(config, tables, logger)));
   return {
     source: source?.server ?? null,
     warehouse,
-    tables: source?.schemas.length ?? 0,
+    tables: schemas.length,
     problems,
   };
 }
 
 /**
- * Lets an engine judge the models over empty tables in the source's columns: one on an empty folder, so
+ * Lets an engine judge the models over empty tables as they are after the rules: one on an empty folder, so
  * that a check leaves no trace and needs no snapshot. Without a source only their form can be read.
  */
 async function checkModels(
@@ -71,7 +75,7 @@ async function checkModels(
 }
 
 async function checkSource(config: ProjectConfig, logger: Logger, problems: Problem[]) {
-  await using source = new MysqlSource(config.source, { project: config.folder, logger });
+  await using source = openSource(config, logger);
   const server = await source.describe();
   problems.push(...(await source.preflight()));
   const schemas = await source.tables().catch(() => []);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { comparePositions, type Position } from '../change/position.ts';
+import { hasReached, type Position } from '../change/position.ts';
 import type { Source } from '../source/source.ts';
 
 /**
@@ -31,7 +31,7 @@ export class FreshnessProbe {
         this.end = end;
         const published = cut();
         // With nothing to show there is nothing to measure.
-        if (published === undefined || comparePositions(published, end.position) < 0) {
+        if (published === undefined || !hasReached(published, end.position)) {
           this.#waiting.push({ askedAtMs, position: end.position });
         }
         if (published !== undefined) this.published(published);
@@ -43,7 +43,7 @@ export class FreshnessProbe {
   published(position: Position): void {
     const now = performance.now();
     this.#waiting = this.#waiting.filter((probe) => {
-      if (comparePositions(position, probe.position) < 0) return true;
+      if (!hasReached(position, probe.position)) return true;
       this.#samples.push(now - probe.askedAtMs);
       return false;
     });

@@ -83,7 +83,7 @@ export class MessageReading {
     this.#next = undefined;
     this.#timestampMs = undefined;
     for (const answer of answers) this.#take(answer, arrival);
-    await this.#release();
+    await this.#release(arrival);
     if (!signal.aborted && this.#places().length > 0) {
       this.#next = this.#fetch(signal);
       this.#next.catch(() => undefined);
@@ -181,7 +181,7 @@ export class MessageReading {
   }
 
   /** Lets go of holds whose time has come, the oldest first. */
-  async #release(): Promise<void> {
+  async #release(arrival: bigint): Promise<void> {
     for (const [key, hold] of this.#holds) hold.until ??= await this.#endsOfOthers(key);
     const sorted = [...this.#holds].sort(([, a], [, b]) => (a.version < b.version ? -1 : 1));
     for (const [key, hold] of sorted) {
@@ -189,7 +189,7 @@ export class MessageReading {
         ([other, end]) => this.#holds.has(other) || (this.offsets.get(other) ?? 0) >= end,
       );
       if (!isDue) return;
-      this.#options.builder.empty(hold.table, hold.version);
+      this.#options.builder.empty(hold.table, hold.version, arrival);
       this.offsets.set(key, hold.offset + 1);
       this.#holds.delete(key);
     }

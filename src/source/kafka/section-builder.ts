@@ -59,9 +59,9 @@ export class SectionBuilder {
     });
   }
 
-  empty(table: TableId, version: Version): void {
+  empty(table: TableId, version: Version, arrival: bigint): void {
     this.#close(table);
-    this.#sections.push({ kind: 'truncate', table, version });
+    this.#sections.push({ kind: 'truncate', table, version, arrival: arrival.toString() });
   }
 
   /** What was gathered; the builder goes on with the next batch. */

@@ -74,6 +74,8 @@ export function schemaOf({ table, entry }: TopicTable, schema: MessageSchema): T
     columns,
     key,
     ...(comment.length > 0 && { comment: comment.join('; ') }),
+    // Partitions are read side by side, so versions do not come in order.
+    arrival: true,
   };
 }
 

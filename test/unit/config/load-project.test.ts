@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadProject, parseProject, readProject } from '../../../src/config/load-project.ts';
+import type { ProjectConfig } from '../../../src/config/project-config.ts';
 
 const minimal = 'source:\n  type: mysql\n  user: cdc\n  tables: [shop.*]\n';
 
@@ -37,7 +38,7 @@ test('a minimal project takes every default and is frozen to the bottom', () => 
     layers: { folder: 'layers' },
   });
   expect(Object.isFrozen(config)).toBe(true);
-  expect(Object.isFrozen(config?.source.snapshot)).toBe(true);
+  expect(Object.isFrozen(mysqlOf(config).snapshot)).toBe(true);
   expect(Object.isFrozen(config?.source.tables)).toBe(true);
 });
 
@@ -73,7 +74,7 @@ test.each([
     name: 'an unknown key near none',
     text: `${minimal}load:\n  quux: 1\n`,
     expected:
-      'cdc.yaml:6:3 load.quux: unknown key -> Remove it, or use one of: maxBatchBytes, flushMs.',
+      'cdc.yaml:6:3 load.quux: unknown key -> Remove it, or use one of: maxBatchBytes, flushMs, shares.',
   },
   {
     name: 'an unknown key at the top',
@@ -120,7 +121,7 @@ test.each([
     name: 'an empty file',
     text: '',
     expected:
-      'cdc.yaml:1:1 source: is required: the database to capture -> Add it; docs/config.md lists its keys.',
+      'cdc.yaml:1:1 source: is required: the database to capture, or topics that other tools write -> Add it; docs/config.md lists its keys.',
   },
   {
     name: 'a wrong choice',
@@ -178,7 +179,7 @@ test.each([
     name: 'text that is no mapping',
     text: 'hello\n',
     expected:
-      'cdc.yaml:1:1 expected a mapping with name, stateFolder, source, log, warehouse, load, layers, found "hello"',
+      'cdc.yaml:1:1 expected a mapping with name, stateFolder, source, route, log, warehouse, load, layers, found "hello"',
   },
 ])('$name is named with its place and the way out', ({ text, expected }) => {
   expect(problemsOf(text)).toEqual([expected]);
@@ -187,7 +188,7 @@ test.each([
 
 test('all problems are reported at once, in the order of the file', () => {
   const text = `source:
-  type: mysq
+  type: mysql
   prot: 3306
   password: \${CDC_TEST_UNSET}
   tables: []
@@ -197,7 +198,6 @@ layrs: 1
   const places = parse(text).problems.map(({ where }) => where);
   expect(places).toEqual([
     'cdc.yaml:1:1', // user is missing
-    'cdc.yaml:2:9',
     'cdc.yaml:3:3',
     'cdc.yaml:4:13',
     'cdc.yaml:5:11',
@@ -227,13 +227,13 @@ test('variables are replaced in values, with defaults, and get the type the key 
     tables: ['shop.*'],
     ssl: { rejectUnauthorized: false, ca: '/work/shop/ca.pem' },
   });
-  expect(config?.source.password.reveal()).toBe('4711');
+  expect(mysqlOf(config).password.reveal()).toBe('4711');
 });
 
 test('a variable cannot change the structure of the file', () => {
   const { config } = parse(`${minimal}  password: \${P}\n`, { P: 'x\nwarehouse: http://evil:1' });
   expect(config?.warehouse.type).toBe('embedded');
-  expect(config?.source.password.reveal()).toBe('x\nwarehouse: http://evil:1');
+  expect(mysqlOf(config).password.reveal()).toBe('x\nwarehouse: http://evil:1');
 });
 
 test('a missing variable is named where it stands, and its value causes no further problem', () => {
@@ -252,7 +252,7 @@ test.each(['${', '${1X}', '${A B}', '${}'])('%s is refused as a reference', (ref
 
 test('a literal ${ is written $${', () => {
   const { config } = parse(`${minimal}  password: "$\${A}"\n`);
-  expect(config?.source.password.reveal()).toBe('${A}');
+  expect(mysqlOf(config).password.reveal()).toBe('${A}');
 });
 
 test('a value from the environment is not shown in a problem', () => {
@@ -268,8 +268,8 @@ test('a file .env beside the project is read, and the environment wins over it',
     minimal.replace('user: cdc', 'user: ${CDC_A}\n  password: ${CDC_B}'),
   );
   const config = await loadProject({ file: folder.path, environment: { CDC_A: 'from-env' } });
-  expect(config.source.user).toBe('from-env');
-  expect(config.source.password.reveal()).toBe('from file');
+  expect(mysqlOf(config).user).toBe('from-env');
+  expect(mysqlOf(config).password.reveal()).toBe('from file');
 });
 
 test('problems name the file as it is seen from the current folder', async () => {
@@ -300,3 +300,79 @@ test('a folder without a project file says which file was looked for', async () 
     remedy: expect.stringContaining('cdc template new'),
   });
 });
+
+describe('topics as a source', () => {
+  const kafka = `
+source:
+  type: kafka
+  brokers: [kafka1:9092]
+  ssl: { ca: certs/ca.pem, cert: certs/me.pem }
+  tables:
+`;
+
+  test('an entry takes its defaults, and certificates lie beside the project file', () => {
+    const entry = `    - { topic: dbserver1.shop.orders, table: shop.orders, format: debezium }\n`;
+    const { config, problems } = parse(kafka + entry);
+    expect(problems).toEqual([]);
+    expect(config?.source).toMatchObject({
+      from: 'earliest',
+      unmatched: 'deadLetter',
+      ssl: {
+        ca: '/work/shop/certs/ca.pem',
+        cert: '/work/shop/certs/me.pem',
+        rejectUnauthorized: true,
+      },
+      tables: [{ topic: 'dbserver1.shop.orders', table: 'shop.orders', format: 'debezium' }],
+    });
+  });
+
+  test('a project needs no table yet', () => {
+    expect(problemsOf(kafka.replace('  tables:\n', ''))).toEqual([]);
+  });
+
+  test.each([
+    {
+      name: 'a column type that there is not',
+      entry: 'topic: a, table: s.a, format: json, columns: [{ name: id, type: varchr(20) }]',
+      message: /source\.tables\[0\]\.columns\[0\]\.type: "varchr\(20\)" is not a column type/,
+    },
+    {
+      name: 'Maxwell without columns',
+      entry: 'topic: a, table: s.a, format: maxwell',
+      message: /source\.tables\[0\]\.format: .*needs columns/,
+    },
+    {
+      name: 'a key that is no column',
+      entry: 'topic: a, table: s.a, format: json, key: [id, x], columns: [{ name: id, type: int }]',
+      message: /source\.tables\[0\]\.key: is not among the columns: x/,
+    },
+    {
+      name: 'columns of a database without a key',
+      entry: 'topic: a, table: s.a, format: debezium, columns: [{ name: id, type: int }]',
+      message: /source\.tables\[0\]\.columns: need a key beside them/,
+    },
+    {
+      name: 'a table pattern that the topic cannot fill',
+      entry: 'topic: a.b, table: "s.*", format: debezium',
+      message: /source\.tables\[0\]\.table: .*has more \* than the topic/,
+    },
+    {
+      name: 'a table without a database',
+      entry: 'topic: a.b, table: orders, format: debezium',
+      message: /source\.tables\[0\]\.table: "orders" is not a table/,
+    },
+  ])('$name is refused at its place', ({ entry, message }) => {
+    expect(problemsOf(`${kafka}    - { ${entry} }\n`)).toEqual([expect.stringMatching(message)]);
+  });
+
+  test('changes from topics are not kept in topics again', () => {
+    expect(problemsOf(`${kafka}    []\nlog: kafka://kafka1:9092\n`)).toEqual([
+      expect.stringMatching(/log: must be embedded with `source: kafka`/),
+    ]);
+  });
+});
+
+function mysqlOf(config: ProjectConfig | undefined) {
+  if (config?.source.type !== 'mysql') throw new Error('the source is not MySQL');
+  return config.source;
+}
