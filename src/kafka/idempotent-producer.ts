@@ -68,17 +68,20 @@ export class IdempotentProducer implements RecordProducer {
     });
   }
 
-  send(topic: string, id: number, { bytes, recordCount }: SealedBatch): Promise<number> {
+  send(topic: string, id: number, batch: SealedBatch): Promise<number> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
         reject(this.#failure);
         return;
       }
       const partition = this.#partition(topic, id);
-      partition.add({
-        ...{ bytes, recordCount, resolve, reject },
-        ...{ firstSequence: undefined, isInDoubt: false },
-      });
+      const stored = (baseOffset: number) => {
+        batch.release?.();
+        resolve(baseOffset);
+      };
+      const { bytes, recordCount } = batch;
+      const progress = { firstSequence: undefined, isInDoubt: false };
+      partition.add({ bytes, recordCount, resolve: stored, reject, ...progress });
       this.#dispatcher.add(partition);
     });
   }

@@ -1,12 +1,15 @@
 import { ByteWriter } from '../lib/byte-writer.ts';
 import { type Compression, compress, compressionId } from './compression.ts';
 import { batchField, type SealedBatch } from './record-batch.ts';
+import { giveBuffer, takeBuffer } from './record-batch-buffers.ts';
+import { copyOf, sealAsWritten, sealWithRecords } from './record-batch-seal.ts';
 import { putLength, putVarlong, sizeOfLength } from './record-batch-varint.ts';
 
 /** The room this class itself may need between two calls; every method of it reserves that much. */
 const ownRoom = 64;
 /** Zigzag of -1: the length of a key or value that is null. */
 const nullLength = 1;
+const noBuffer = Buffer.alloc(0);
 /** Below this many bytes a loop copies faster than a call into the runtime. */
 const shortCopy = 32;
 
@@ -34,7 +37,8 @@ const shortCopy = 32;
  * places in it stay the same until `endRecord`.
  */
 export class RecordBatchWriter {
-  readonly writer: ByteWriter;
+  /** Has room only from the first `begin` of a batch until it is sealed. */
+  readonly writer = new ByteWriter(0);
 
   #recordCount = 0;
   #baseTimestamp = 0;
@@ -54,12 +58,8 @@ export class RecordBatchWriter {
   #valueGap = 1;
   #headerGap = 1;
 
-  /** Buffers given back by compressions that have ended. */
-  readonly #spares: Buffer[] = [];
-
-  constructor(capacity = 64 * 1024) {
-    this.writer = new ByteWriter(Math.max(capacity, batchField.records + ownRoom));
-    this.writer.offset = batchField.records;
+  constructor() {
+    useBuffer(this.writer, noBuffer);
   }
 
   /** Size of the batch as it is, uncompressed, with its own 61 bytes. */
@@ -78,11 +78,8 @@ export class RecordBatchWriter {
   /** Starts a record; its key is written next. */
   begin(timestampMs: number): void {
     const { writer } = this;
+    if (this.#recordCount === 0) this.#beginBatch(timestampMs);
     writer.reserve(ownRoom);
-    if (this.#recordCount === 0) {
-      this.#baseTimestamp = timestampMs;
-      this.#maxTimestamp = timestampMs;
-    }
     this.#timestamp = timestampMs;
     this.#recordStart = writer.offset;
     const { buffer } = writer;
@@ -158,22 +155,21 @@ export class RecordBatchWriter {
   seal(compression: Compression): SealedBatch | Promise<SealedBatch> {
     if (this.#recordCount === 0) throw new RangeError('a batch without records cannot be sealed');
     this.#putBatchHeader(compression);
-    const { writer } = this;
+    const { buffer, offset } = this.writer;
     const recordCount = this.#recordCount;
-    const written = writer.buffer;
-    const size = writer.offset;
     this.#recordCount = 0;
-    writer.offset = batchField.records;
-    if (compression === 'none') return { bytes: copyOf(written.subarray(0, size)), recordCount };
+    useBuffer(this.writer, noBuffer);
+    if (compression === 'none') return sealAsWritten(buffer, offset, recordCount);
 
-    const compressed = compress(compression, written.subarray(batchField.records, size));
-    if (Buffer.isBuffer(compressed)) return withRecords(written, compressed, recordCount);
-    const spare = this.#spares.pop() ?? Buffer.allocUnsafeSlow(written.length);
-    writer.buffer = spare;
-    writer.view = new DataView(spare.buffer, spare.byteOffset, spare.length);
-    return compressed
-      .then((bytes) => withRecords(written, bytes, recordCount))
-      .finally(() => this.#spares.push(written));
+    const compressed = compress(compression, buffer.subarray(batchField.records, offset));
+    if (!Buffer.isBuffer(compressed)) {
+      return compressed
+        .then((records) => sealWithRecords(buffer, records, recordCount))
+        .finally(() => giveBuffer(buffer));
+    }
+    const batch = sealWithRecords(buffer, compressed, recordCount);
+    giveBuffer(buffer);
+    return batch;
   }
 
   /**
@@ -195,6 +191,13 @@ export class RecordBatchWriter {
     this.#put(fields);
     this.endRecord();
     return sealed;
+  }
+
+  #beginBatch(timestampMs: number): void {
+    if (this.writer.buffer === noBuffer) useBuffer(this.writer, takeBuffer());
+    this.writer.offset = batchField.records; // also when a record was begun and never ended
+    this.#baseTimestamp = timestampMs;
+    this.#maxTimestamp = timestampMs;
   }
 
   #beginValue(): void {
@@ -257,13 +260,10 @@ export class RecordBatchWriter {
   }
 }
 
-/** The batch header of `written`, with `records` behind it. */
-function withRecords(written: Buffer, records: Buffer, recordCount: number): SealedBatch {
-  const bytes = Buffer.allocUnsafeSlow(batchField.records + records.length);
-  written.copy(bytes, 0, 0, batchField.records);
-  records.copy(bytes, batchField.records);
-  bytes.writeInt32BE(bytes.length - batchField.leaderEpoch, batchField.length);
-  return { bytes, recordCount };
+function useBuffer(writer: ByteWriter, buffer: Buffer): void {
+  writer.buffer = buffer;
+  writer.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+  writer.offset = batchField.records;
 }
 
 /** The name of a header as `beginHeader` takes it. */
@@ -285,10 +285,4 @@ export function encodeHeaders(headers: Readonly<Record<string, string | Buffer |
 function encodeSized(bytes: Buffer): Buffer {
   const length = Buffer.alloc(5);
   return Buffer.concat([length.subarray(0, putLength(length, 0, bytes.length)), bytes]);
-}
-
-function copyOf(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
 }

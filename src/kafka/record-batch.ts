@@ -7,6 +7,8 @@ import { crc32c } from '@node-rs/crc32';
 export interface SealedBatch {
   readonly bytes: Buffer;
   readonly recordCount: number;
+  /** Called by the producer once the batch is stored: nobody reads `bytes` after that, they are used again. */
+  release?(): void;
 }
 
 /**

@@ -168,7 +168,7 @@ describe('a batch', () => {
       }),
       { minLength: 1, maxLength: 40 },
     );
-    const batch = new RecordBatchWriter(1);
+    const batch = new RecordBatchWriter();
     await assert(
       asyncProperty(
         array(records, { minLength: 1, maxLength: 4 }),
@@ -230,21 +230,43 @@ describe('the writer', () => {
     expect(batch.isEmpty).toBe(true);
   });
 
-  test('is written again while a batch of it is compressed, and takes no more room', async () => {
-    const batch = new RecordBatchWriter(64);
-    const buffers = new Set<Buffer>();
+  test('is written again while a batch of it is compressed or on its way', async () => {
+    const batch = new RecordBatchWriter();
     for (let round = 0; round < 20; round++) {
-      const value = Buffer.alloc(100_000, `round ${round} `);
-      write(batch, aRecord({ value }));
-      const first = batch.seal('lz4');
-      write(batch, aRecord({ value: Buffer.alloc(100_000, 'other') }));
-      const second = batch.seal('zstd');
-      buffers.add(batch.writer.buffer);
-      const [read] = (await decodeByKafkajs((await first).bytes)).records;
-      expect(read?.value?.equals(value)).toBe(true);
-      await second;
+      const values = ['lz4', 'none', 'zstd', 'none'].map((text) => Buffer.alloc(90_000, text));
+      const sealed = values.map((value, index) => {
+        write(batch, aRecord({ value }));
+        return batch.seal((['lz4', 'none', 'zstd', 'none'] as const)[index] ?? 'none');
+      });
+      for (const [index, each] of sealed.entries()) {
+        const { bytes, release } = await each;
+        const [read] = (await decodeByKafkajs(bytes)).records;
+        expect(read?.value?.equals(values[index] as Buffer)).toBe(true);
+        release?.();
+      }
     }
-    expect(buffers.size).toBeLessThanOrEqual(3);
+  });
+
+  test('uses the buffer of a batch again once that was released, and only for one batch', () => {
+    const first = sealedOf([aRecord({ value: Buffer.alloc(200_000) })]);
+    first.release?.();
+    first.release?.();
+    const batches = Array.from({ length: 30 }, () =>
+      sealedOf([aRecord({ value: Buffer.alloc(100_000) })]),
+    );
+    const memories = batches.map(({ bytes }) => bytes.buffer);
+    expect(memories).toContain(first.bytes.buffer);
+    expect(new Set(memories).size).toBe(batches.length);
+  });
+
+  test('holds no buffer between batches, nor a large one for a small batch', () => {
+    const batch = new RecordBatchWriter();
+    write(batch, aRecord({ value: Buffer.alloc(500_000) }));
+    (batch.seal('none') as SealedBatch).release?.();
+    expect(batch.writer.buffer.length).toBe(0);
+    write(batch, aRecord());
+    const { bytes } = batch.seal('none') as SealedBatch;
+    expect(bytes.buffer.byteLength).toBe(bytes.length);
   });
 
   test('seals neither an empty batch nor one without its only record', () => {
