@@ -6,8 +6,7 @@ const powers = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6] as const;
 
 export function writeFloat64(to: Buffer, at: number, value: number): number {
   const size = Math.abs(value);
-  if (size >= largestWhole || (size < 1e-4 && size !== 0))
-    return writeString(to, at, String(value));
+  if (size >= largestWhole || (size < 1e-4 && size !== 0)) return writeNumber(to, at, value);
   for (let places = 1; places < powers.length; places++) {
     const unit = powers[places] as number;
     const scaled = Math.round(size * unit);
@@ -16,7 +15,7 @@ export function writeFloat64(to: Buffer, at: number, value: number): number {
       return writePoint(to, at, value, scaled, places);
     }
   }
-  return writeString(to, at, String(value));
+  return writeNumber(to, at, value);
 }
 
 export function writeFloat32(to: Buffer, at: number, value: number): number {
@@ -50,11 +49,12 @@ function writePoint(to: Buffer, at: number, value: number, scaled: number, place
 function writeShortest(to: Buffer, at: number, value: number): number {
   for (let precision = 1; precision < 9; precision++) {
     const text = value.toPrecision(precision);
-    if (Math.fround(Number(text)) === value) return writeString(to, at, String(Number(text)));
+    if (Math.fround(Number(text)) === value) return writeNumber(to, at, Number(text));
   }
-  return writeString(to, at, String(Number(value.toPrecision(9))));
+  return writeNumber(to, at, Number(value.toPrecision(9)));
 }
 
-function writeString(to: Buffer, at: number, text: string): number {
-  return at + to.write(text, at, 'latin1');
+function writeNumber(to: Buffer, at: number, value: number): number {
+  const text = String(value);
+  return at + to.write(/[.e]/.test(text) ? text : `${text}.0`, at, 'latin1');
 }

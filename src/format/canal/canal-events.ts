@@ -1,26 +1,24 @@
 import type { Section } from '../../change/change-batch.ts';
 import type { Version } from '../../change/position.ts';
 import { splitTableId, type TableId } from '../../change/table-id.ts';
-import type { TableSchema } from '../../change/table-schema.ts';
 import type { ChangePlace, EventMessage } from '../change-format.ts';
 import { gtidOf } from '../place-text.ts';
 
 /** DDL in Canal is a message of the table's topic with `isDdl` and the statement. */
-export function canalEvent(
-  section: Section,
-  schema: TableSchema | undefined,
-  place: ChangePlace,
-): EventMessage[] {
+export function canalEvent(section: Section, place: ChangePlace): EventMessage[] {
   if (section.kind === 'schema' && section.ddl !== undefined) {
     return [message(section.table, section.version, section.ddl, typeOf(section.ddl), place)];
   }
-  if (section.kind !== 'truncate' || schema === undefined) return [];
-  const name = section.table
+  if (section.kind !== 'truncate') return [];
+  const sql = section.ddl ?? `TRUNCATE TABLE ${quoted(section.table)}`;
+  return [message(section.table, section.version, sql, typeOf(sql), place)];
+}
+
+function quoted(id: TableId): string {
+  return id
     .split('.')
     .map((part) => `\`${part.replaceAll('`', '``')}\``)
     .join('.');
-  const sql = `TRUNCATE TABLE ${name}`;
-  return [message(section.table, section.version, sql, 'TRUNCATE', place)];
 }
 
 function message(
@@ -51,21 +49,18 @@ function message(
   return { to: 'table', key: null, value: Buffer.from(`${head},"id":${version},${rest}`) };
 }
 
-/** Canal's event type of a statement. */
+/** Canal's event types by the first words of a statement. */
+const types: readonly (readonly [RegExp, string])[] = [
+  [/^truncate\b/i, 'TRUNCATE'],
+  [/^create\s+((unique|fulltext|spatial)\s+)?index\b/i, 'CINDEX'],
+  [/^drop\s+index\b/i, 'DINDEX'],
+  [/^create\b/i, 'CREATE'],
+  [/^drop\b/i, 'ERASE'],
+  [/^alter\b/i, 'ALTER'],
+  [/^rename\b/i, 'RENAME'],
+];
+
 function typeOf(ddl: string): string {
-  const statement = ddl.replace(/^(\s|\/\*.*?\*\/|--[^\n]*\n)+/s, '');
-  const [, verb = '', kind = ''] = /^(\w+)\s+(?:.*?\b(index)\b)?/is.exec(statement) ?? [];
-  const isIndex = /^(create|drop)\s+(\w+\s+)?index\b/i.test(statement) && kind !== '';
-  switch (verb.toLowerCase()) {
-    case 'create':
-      return isIndex ? 'CINDEX' : 'CREATE';
-    case 'drop':
-      return isIndex ? 'DINDEX' : 'ERASE';
-    case 'alter':
-      return 'ALTER';
-    case 'rename':
-      return 'RENAME';
-    default:
-      return 'QUERY';
-  }
+  const statement = ddl.replace(/^(\s+|\/\*.*?\*\/|(--|#)[^\n]*\n)+/s, '');
+  return types.find(([pattern]) => pattern.test(statement))?.[1] ?? 'QUERY';
 }

@@ -43,8 +43,8 @@ export class CanalFormat implements ChangeFormat {
     return new RowEncoder(schema, code, Math.max(key.room, value.room), this.#place);
   }
 
-  events(section: Section, schema: TableSchema | undefined, place: ChangePlace): EventMessage[] {
-    return canalEvent(section, schema, place);
+  events(section: Section, _: TableSchema | undefined, place: ChangePlace): EventMessage[] {
+    return canalEvent(section, place);
   }
 }
 

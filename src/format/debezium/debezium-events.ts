@@ -11,7 +11,7 @@ import type { ChangePlace, EventMessage, SourceDescription } from '../change-for
 import type { FormatOptions } from '../options.ts';
 import { binlogFile, gtidOf } from '../place-text.ts';
 import type { DebeziumSchemas } from './debezium-schemas.ts';
-import { tableChangeOf } from './table-change.ts';
+import { quotedId, tableChangeOf } from './table-change.ts';
 
 /** Debezium's messages that are not about one row: schema changes, TRUNCATE, begin and end of transactions. */
 export class DebeziumEvents {
@@ -26,9 +26,11 @@ export class DebeziumEvents {
   }
 
   of(section: Section, known: TableSchema | undefined, place: ChangePlace): EventMessage[] {
-    if (section.kind === 'schema') return [this.#schemaChange(section, known, place)];
-    if (section.kind !== 'truncate' || known === undefined) return [];
-    return [this.#truncate(section, known, place)];
+    if (section.kind === 'schema') {
+      const change = tableChangeOf(section.schema, known === undefined ? 'CREATE' : 'ALTER');
+      return [this.#schemaChange(section, [change], place)];
+    }
+    return section.kind === 'truncate' ? this.#truncated(section, known, place) : [];
   }
 
   begin(mark: TransactionMark): EventMessage {
@@ -48,17 +50,33 @@ export class DebeziumEvents {
     });
   }
 
-  #schemaChange(
-    { table, schema, ddl, version }: SchemaSection,
+  /**
+   * All rows are gone: `op` t. After DROP or RENAME the table is too, and the schema topic says so. Rows of
+   * one shard of several cannot be said by `op` t, which means all: only the statement is shown.
+   */
+  #truncated(
+    section: TruncateSection,
     known: TableSchema | undefined,
+    place: ChangePlace,
+  ): EventMessage[] {
+    if (section.only !== undefined) return [this.#schemaChange(section, [], place)];
+    const isTruncate = section.ddl === undefined || /^\s*truncate\b/i.test(section.ddl);
+    const truncate = this.#truncate(section, known, place);
+    if (isTruncate) return [truncate];
+    const drop = { type: 'DROP', id: quotedId(section.table), table: null };
+    return [truncate, this.#schemaChange(section, [drop], place)];
+  }
+
+  #schemaChange(
+    { table, ddl, version }: SchemaSection | TruncateSection,
+    changes: readonly object[],
     place: ChangePlace,
   ): EventMessage {
     const { database } = splitTableId(table);
-    const change = tableChangeOf(schema, known === undefined ? 'CREATE' : 'ALTER');
     const value =
       `{"source":${this.#sourceText(table, version, place)},"ts_ms":${place.receivedAtMs},` +
       `"databaseName":${JSON.stringify(database)},"schemaName":null,` +
-      `"ddl":${JSON.stringify(ddl ?? null)},"tableChanges":${JSON.stringify([change])}}`;
+      `"ddl":${JSON.stringify(ddl ?? null)},"tableChanges":${JSON.stringify(changes)}}`;
     return {
       to: 'schema',
       key: this.#enclose(JSON.stringify({ databaseName: database }), () =>
@@ -70,7 +88,7 @@ export class DebeziumEvents {
 
   #truncate(
     { table, version }: TruncateSection,
-    schema: TableSchema,
+    schema: TableSchema | undefined,
     place: ChangePlace,
   ): EventMessage {
     const value =
@@ -79,7 +97,9 @@ export class DebeziumEvents {
     return {
       to: 'table',
       key: null,
-      value: this.#enclose(value, () => this.#schemas.value(schema)),
+      value: this.#enclose(value, () =>
+        schema === undefined ? 'null' : this.#schemas.value(schema),
+      ),
     };
   }
 

@@ -1,4 +1,4 @@
-import { splitTableId } from '../../change/table-id.ts';
+import { splitTableId, type TableId } from '../../change/table-id.ts';
 import type { Column, TableSchema } from '../../change/table-schema.ts';
 import { parseSourceType } from '../source-type.ts';
 
@@ -26,10 +26,9 @@ const otherType = 1111;
 
 /** An entry of `tableChanges`. What a table schema does not tell (character sets, defaults) is null. */
 export function tableChangeOf(schema: TableSchema, type: 'CREATE' | 'ALTER') {
-  const { database, table } = splitTableId(schema.table);
   return {
     type,
-    id: `"${database}"."${table}"`,
+    id: quotedId(schema.table),
     table: {
       defaultCharsetName: null,
       primaryKeyColumnNames: schema.key,
@@ -37,6 +36,12 @@ export function tableChangeOf(schema: TableSchema, type: 'CREATE' | 'ALTER') {
       comment: schema.comment ?? null,
     },
   };
+}
+
+/** `"db"."table"`, Debezium's name of a table here. */
+export function quotedId(id: TableId): string {
+  const { database, table } = splitTableId(id);
+  return `"${database}"."${table}"`;
 }
 
 function columnOf(column: Column, index: number) {

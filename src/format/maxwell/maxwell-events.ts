@@ -11,12 +11,14 @@ export function maxwellEvent(
   place: ChangePlace,
 ): EventMessage[] {
   const ts = place.mark.committedAtMs;
-  if (section.kind === 'truncate' && known !== undefined) {
-    return [message('table-truncate', section.table, { ts })];
-  }
-  if (section.kind !== 'schema') return [];
-  const { table, schema, ddl } = section;
+  if (section.kind !== 'schema' && section.kind !== 'truncate') return [];
+  const { table, ddl } = section;
   const tail = { ts, ...(ddl !== undefined && { sql: ddl }) };
+  if (section.kind === 'truncate') {
+    const isDrop = /^\s*drop\b/i.test(ddl ?? '') && section.only === undefined;
+    return [message(isDrop ? 'table-drop' : 'table-truncate', table, tail)];
+  }
+  const { schema } = section;
   return known === undefined
     ? [message('table-create', table, { def: definitionOf(schema), ...tail })]
     : [
