@@ -4,7 +4,7 @@ import type { TableId } from '../change/table-id.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import type { Logger } from '../ops/logger.ts';
 import { Capture } from './capture.ts';
-import { type CaptureStages, openCaptureStages } from './compose.ts';
+import { type CaptureStages, openCaptureStages, parallelTables } from './compose.ts';
 import { FreshnessProbe } from './freshness-probe.ts';
 import { acquireRole, assertRolePossible, type RoleLock } from './roles.ts';
 import { startStreaming } from './start-streaming.ts';
@@ -64,9 +64,10 @@ export class CaptureRole implements AsyncDisposable {
     this.#probe = new FreshnessProbe(stages.source);
     this.capture = new Capture({
       source: stages.source,
+      router: stages.router,
       log: stages.log,
       logger,
-      parallelTables: config.source.snapshot.parallelTables,
+      parallelTables: parallelTables(config),
       only: only ?? (() => true),
       onError: (error) => this.#errors.add(error),
     });

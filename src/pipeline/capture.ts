@@ -1,38 +1,23 @@
 import PQueue from 'p-queue';
 import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
-import { parseTablePatterns } from '../change/table-pattern.ts';
 import { CdcError } from '../errors.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Router } from '../route/router.ts';
-import type { SnapshotItem, SnapshotProgress, Source, StreamItem } from '../source/source.ts';
+import type { SnapshotItem, Source, StreamItem } from '../source/source.ts';
+import {
+  completeCheckpoint,
+  rereadKeys,
+  type StoppedTable,
+  snapshotPrefix,
+  stoppedPrefix,
+  streamCheckpoint,
+  type TableSnapshot,
+} from './capture-state.ts';
 import { followChangedRules } from './route-changes.ts';
 import { RoutedLog } from './routed-log.ts';
 import { supervise } from './supervisor.ts';
-
-/** Names under which the capture keeps its state in the log, in the same commit as the batches. */
-export const streamCheckpoint = 'stream';
-export const snapshotPrefix = 'snapshot/';
-export const stoppedPrefix = 'stopped/';
-/** Where in the log a table was asked to be read anew: a pause that began before it ends there. */
-export const releasedPrefix = 'released/';
-/** Set once every captured table has had its first snapshot: models can be built. */
-export const completeCheckpoint = 'complete';
-
-/** A table whose changes are not taken in any more, and why. `cdc init --tables` begins it anew. */
-export interface StoppedTable {
-  readonly table: TableId;
-  readonly code: string;
-  readonly message: string;
-  readonly at: string;
-}
-
-/** Progress of a snapshot as the log keeps it: what the source needs, and where the table agrees. */
-export interface TableSnapshot extends SnapshotProgress {
-  /** The table agrees with the source once the stream has passed this place. */
-  readonly highWatermark: Position;
-}
 
 export interface CaptureOptions {
   readonly source: Source;
@@ -311,12 +296,8 @@ export class Capture {
   }
 }
 
-/** Checkpoints that make tables be read again. */
-function rereadKeys(tables: readonly TableId[]): Record<string, undefined> {
-  return Object.fromEntries(tables.map((table) => [snapshotPrefix + table, undefined]));
-}
-
 const tableErrors = new Set([
+  'CDC_MESSAGE_MALFORMED',
   'CDC_VALUE_UNREPRESENTABLE',
   'CDC_TYPE_UNSUPPORTED',
   'CDC_TABLE_NO_PRIMARY_KEY',
@@ -328,21 +309,6 @@ const tableErrors = new Set([
 
 function isAboutOneTable(error: CdcError): boolean {
   return tableErrors.has(error.code);
-}
-
-/** Makes the log forget how far the named tables (all when absent) are, so that they are read again. */
-export async function resetSnapshots(log: ChangeLog, patterns?: readonly string[]): Promise<void> {
-  const matcher = patterns === undefined ? undefined : parseTablePatterns(patterns);
-  const checkpoints: Record<string, number | undefined> = {};
-  for (const prefix of [snapshotPrefix, stoppedPrefix]) {
-    for (const name of log.checkpoints(prefix).keys()) {
-      const table = name.slice(prefix.length);
-      if (!(matcher?.matches(table) ?? true)) continue;
-      checkpoints[name] = undefined;
-      checkpoints[releasedPrefix + table] = log.end();
-    }
-  }
-  await log.append([], { checkpoints });
 }
 
 function deferred(): { promise: Promise<never>; reject: (error: unknown) => void } {

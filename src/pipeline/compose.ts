@@ -9,18 +9,23 @@ import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { type ClickhouseEngine, openEngine } from '../engine/clickhouse-engine.ts';
 import { CdcError } from '../errors.ts';
+import { openKafkaCluster } from '../kafka/kafkajs-cluster.ts';
 import { type Layers, type LayersSetup, openLayers } from '../layers/layers.ts';
 import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
 import { StateTable } from '../load/clickhouse/state-table.ts';
 import type { Sink } from '../load/sink.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
+import type { Router } from '../route/router.ts';
+import { KafkaSource } from '../source/kafka/kafka-source.ts';
 import { MysqlSource } from '../source/mysql/mysql-source.ts';
 import type { Source } from '../source/source.ts';
-import { streamCheckpoint } from './capture.ts';
+import { streamCheckpoint } from './capture-state.ts';
 import { LoadShare, type ShareParts } from './load-share.ts';
 import { LocalShares } from './local-shares.ts';
 import { openLog } from './open-log.ts';
+import { openRouter } from './open-router.ts';
+import { sourceSchemas } from './routed-tables.ts';
 import { arrangeShares } from './share-layout.ts';
 import { allShares } from './share-state.ts';
 import { StateBoard } from './state-board.ts';
@@ -32,9 +37,10 @@ export interface LogStages extends AsyncDisposable {
   readonly log: ChangeLog;
 }
 
-/** Source -> log. */
+/** Source -> router -> log. */
 export interface CaptureStages extends LogStages {
   readonly source: Source;
+  readonly router: Router;
 }
 
 /** Log -> warehouse. */
@@ -64,7 +70,7 @@ export function openStages(
   }
   return opening(async (keep) => {
     const { catalog, log } = await openLogStages(config, logger, keep);
-    const source = keep(openSource(config, log, logger));
+    const source = keep(openSource(config, logger, log));
     const { engine, sink } = await openWarehouse(config, logger, keep);
     const parts = { log, sink, options: config.load, logger };
     const loader =
@@ -73,14 +79,16 @@ export function openStages(
         : await takeOverAll(config, engine, parts);
     const tables = () => readyTables(log);
     const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
-    return { catalog, source, log, sink, loader, engine, layers };
+    const router = openRouter(config);
+    return { catalog, source, router, log, sink, loader, engine, layers };
   });
 }
 
 export function openCaptureStages(config: ProjectConfig, logger: Logger): Promise<CaptureStages> {
   return opening(async (keep) => {
     const { catalog, log } = await openLogStages(config, logger, keep);
-    return { catalog, log, source: keep(openSource(config, log, logger)) };
+    const source = keep(openSource(config, logger, log));
+    return { catalog, log, source, router: openRouter(config) };
   });
 }
 
@@ -139,19 +147,30 @@ async function openLogStages(config: ProjectConfig, logger: Logger, keep: Keep) 
   return { catalog, log };
 }
 
-function openSource(
-  config: ProjectConfig,
-  log: ChangeLog,
-  logger: Logger,
-): Source & AsyncDisposable {
-  return new MysqlSource(config.source, {
-    log,
-    position: () => log.checkpoint<Position>(streamCheckpoint),
+/** Without a log it begins at no stored place and knows no table. */
+export function openSource(config: ProjectConfig, logger: Logger, log?: ChangeLog): Source {
+  const { source } = config;
+  const position = () => log?.checkpoint<Position>(streamCheckpoint);
+  const schemas = log && { log: { schemas: () => sourceSchemas(log) } };
+  const known = { logger, position, ...schemas };
+  if (source.type === 'kafka') {
+    const clientId = `cdc-${config.name}`;
+    return new KafkaSource(source, {
+      openCluster: () => openKafkaCluster(source, { clientId, logger }),
+      ...known,
+    });
+  }
+  return new MysqlSource(source, {
+    ...known,
     project: config.folder,
     // Topics show changes to others; the warehouse needs only what the rows are now.
     detail: config.log.type === 'kafka' ? 'changes' : 'rows',
-    logger,
   });
+}
+
+/** Tables whose snapshots are read at once. */
+export function parallelTables({ source }: ProjectConfig): number {
+  return source.type === 'mysql' ? source.snapshot.parallelTables : 2;
 }
 
 async function openWarehouse(config: ProjectConfig, logger: Logger, keep: Keep) {

@@ -3,9 +3,11 @@ import { parseTablePatterns } from '../change/table-pattern.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { CdcError } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
-import { type Capture, resetSnapshots } from './capture.ts';
+import type { Capture } from './capture.ts';
 import { CaptureRole } from './capture-role.ts';
+import { resetSnapshots } from './capture-state.ts';
 import type { CaptureStages } from './compose.ts';
+import { openRouter } from './open-router.ts';
 import { Pipeline } from './pipeline.ts';
 import { assertSourceReady } from './preflight.ts';
 import { prepareModels } from './prepare-models.ts';
@@ -50,7 +52,9 @@ export async function initProject(
   const startedAt = performance.now();
   const { logger, signal } = options;
   const matcher = options.tables && parseTablePatterns(options.tables);
-  const only = (table: TableId) => matcher?.matches(table) ?? true;
+  const router = openRouter(config);
+  const only = (table: TableId) =>
+    matcher === undefined || matcher.matches(table) || matcher.matches(router.tableOf(table));
   await using worker = await openWorker(config, logger, only, options.only);
   const tables = await prepare(config, worker.stages, options, only);
   const progress = await ProgressMeter.open(worker, tables);
@@ -124,12 +128,16 @@ async function prepare(
   if (tables.length === 0) {
     throw new CdcError(
       'CDC_TABLE_NOT_FOUND',
-      `Taking the snapshot: no captured table matches ${(options.tables ?? config.source.tables).join(', ')}.`,
+      `Taking the snapshot: no captured table matches ${(options.tables ?? namedTables(config)).join(', ')}.`,
     );
   }
   if (options.restart === true) await restartHistory(stages);
-  else if (options.tables !== undefined) await resetSnapshots(log, options.tables);
+  else if (options.tables !== undefined) await resetSnapshots(log, only);
   return tables;
+}
+
+function namedTables({ source }: ProjectConfig): readonly string[] {
+  return source.type === 'mysql' ? source.tables : source.tables.map(({ table }) => table);
 }
 
 /** Rows of the tables at hand, against what the server's statistics promise. */

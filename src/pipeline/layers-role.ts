@@ -4,7 +4,7 @@ import type { ProjectConfig } from '../config/project-config.ts';
 import type { Layers } from '../layers/layers.ts';
 import { StateTable } from '../load/clickhouse/state-table.ts';
 import type { Logger } from '../ops/logger.ts';
-import { completeCheckpoint } from './capture.ts';
+import { completeCheckpoint } from './capture-state.ts';
 import {
   openProjectLayers,
   openWarehouseStages,

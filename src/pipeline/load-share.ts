@@ -8,7 +8,7 @@ import { type PausedTable, pausedTables } from '../load/paused-tables.ts';
 import type { Sink } from '../load/sink.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
-import { releasedPrefix } from './capture.ts';
+import { releasedPrefix } from './capture-state.ts';
 import { type Standing, standKey } from './cut-order.ts';
 import { ownedSink } from './owned-sink.ts';
 import { ShareFeed } from './share-feed.ts';

@@ -1,6 +1,6 @@
 import type { Position } from '../change/position.ts';
 import type { ChangeLog } from '../log/change-log.ts';
-import { streamCheckpoint } from './capture.ts';
+import { streamCheckpoint } from './capture-state.ts';
 import type { WarehouseLoader } from './warehouse-loader.ts';
 
 /** How far loading is. */

@@ -5,10 +5,11 @@ import type { ProjectConfig } from '../config/project-config.ts';
 import type { LoadStep } from '../load/load-step.ts';
 import type { Logger } from '../ops/logger.ts';
 import { Capture } from './capture.ts';
-import { openStages, type Stages } from './compose.ts';
+import { openStages, parallelTables, type Stages } from './compose.ts';
 import { type ConsumerLag, consumerLag } from './consumer-lag.ts';
 import { FreshnessProbe } from './freshness-probe.ts';
 import { RateMeter } from './rate-meter.ts';
+import { pendingRebuilds, rebuildKeys } from './rebuild-requests.ts';
 import { acquireRole, type RoleLock } from './roles.ts';
 import { SettledTables } from './settled-tables.ts';
 import { startStreaming } from './start-streaming.ts';
@@ -80,9 +81,10 @@ export class Pipeline implements AsyncDisposable {
     const onError = this.#errors.add.bind(this.#errors);
     this.capture = new Capture({
       source: stages.source,
+      router: stages.router,
       log: stages.log,
       logger: options.logger,
-      parallelTables: config.source.snapshot.parallelTables,
+      parallelTables: parallelTables(config),
       only: options.only ?? (() => true),
       onError,
     });
@@ -137,6 +139,15 @@ export class Pipeline implements AsyncDisposable {
   async applyLayers(signal: AbortSignal): Promise<void> {
     this.#settled.resume(this.stages.log, this.stages.loader, this.#warehouse.publishedTables());
     await this.stages.layers.apply(signal);
+  }
+
+  /** Rebuilds the models that were asked for; the pipeline must not be running. */
+  async rebuildLayers(signal: AbortSignal): Promise<void> {
+    const { catalog, layers, log, loader } = this.stages;
+    this.#settled.resume(log, loader, this.#warehouse.publishedTables());
+    const asked = pendingRebuilds(catalog);
+    await layers.rebuild(new Set(asked.keys()), signal);
+    await catalog.batch(rebuildKeys(catalog, asked));
   }
 
   status(): StatusReport {

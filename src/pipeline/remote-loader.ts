@@ -252,13 +252,13 @@ function stepOf(
   place: Pick<LoadStep, 'from' | 'to' | 'position'>,
 ): LoadStep {
   const tables = progress.flatMap(({ tables }) => Object.entries(tables));
-  const sweeps = progress.flatMap(({ sweeps }) => Object.entries(sweeps));
+  const sweeps = progress.flatMap(({ sweeps }) => Object.values(sweeps));
   return {
     ...place,
     tables: new Set(tables.filter(([, at]) => at > place.from).map(([table]) => table)),
     sweeps: sweeps
-      .filter(([, { offset }]) => offset > place.from)
-      .map(([table, { version }]) => ({ kind: 'sweep', table, version: BigInt(version) })),
+      .filter(({ offset }) => offset > place.from)
+      .map(({ offset: _, version, ...sweep }) => ({ ...sweep, version: BigInt(version) })),
     // What the loaders count themselves.
     rows: 0,
     transactions: 0,

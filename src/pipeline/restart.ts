@@ -1,5 +1,5 @@
 import type { Position } from '../change/position.ts';
-import { resetSnapshots, streamCheckpoint } from './capture.ts';
+import { resetSnapshots, streamCheckpoint } from './capture-state.ts';
 import type { CaptureStages } from './compose.ts';
 
 /**

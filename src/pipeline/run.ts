@@ -1,9 +1,9 @@
-import { type Position, versionOf } from '../change/position.ts';
+import { hasReached, type Position } from '../change/position.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { CdcError } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
-import { streamCheckpoint } from './capture.ts';
 import { CaptureRole } from './capture-role.ts';
+import { streamCheckpoint } from './capture-state.ts';
 import { LayersRole } from './layers-role.ts';
 import { LoadRole } from './load-role.ts';
 import { Pipeline } from './pipeline.ts';
@@ -58,8 +58,8 @@ async function runAll(config: ProjectConfig, options: RunOptions): Promise<RunRe
   assertInitialized(config, log.checkpoint(streamCheckpoint));
   await assertSourceReady(source);
   await prepareModels(pipeline.stages);
-  const target = versionOf((await source.endPosition()).position);
-  const isCurrent = (cut: Cut) => versionOf(cut.position) >= target;
+  const target = (await source.endPosition()).position;
+  const isCurrent = (cut: Cut) => hasReached(cut.position, target);
   const isEnough = options.untilCurrent === true ? isCurrent : undefined;
   return await following(pipeline, options, () => pipeline.run(options.signal, isEnough));
 }
@@ -69,10 +69,10 @@ async function runCapture(config: ProjectConfig, options: RunOptions): Promise<R
   const { source, log } = role.stages;
   assertInitialized(config, log.checkpoint(streamCheckpoint));
   await assertSourceReady(source);
-  const target = versionOf((await source.endPosition()).position);
+  const target = (await source.endPosition()).position;
   const isCurrent = async () => {
     const streamed = log.checkpoint<Position>(streamCheckpoint);
-    if (streamed === undefined || versionOf(streamed) < target) return false;
+    if (streamed === undefined || !hasReached(streamed, target)) return false;
     return (await role.capture.missingTables()).length === 0;
   };
   const isEnough = options.untilCurrent === true ? isCurrent : undefined;

@@ -1,55 +1,73 @@
-import { comparePositions, type Position } from '../change/position.ts';
+import { scopeOf } from '../change/change-batch.ts';
+import { hasReached, type Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { LoadStep } from '../load/load-step.ts';
 import type { ChangeLog, LogOffset } from '../log/change-log.ts';
-import { snapshotPrefix, type TableSnapshot } from './capture.ts';
+import { snapshotPrefix, type TableSnapshot } from './capture-state.ts';
 import { type LoadedPlace, loadedPosition } from './loaded-position.ts';
+import { type RoutedTable, routedTables, scopeOfSource } from './routed-tables.ts';
 
 /**
  * Which ODS tables agree with the source at the loader's position, so that models may read them.
  * A table is settled when its snapshot is complete in the log, the loader has written the last
  * chunk, and the stream loaded has passed the end of its reading. A table being read again is not.
+ * One that several tables of the source go into is settled when all of them are.
  */
 export class SettledTables {
-  /** First version of the snapshot whose last chunk is loaded, by table. */
-  readonly #loadedSnapshots = new Map<TableId, string>();
+  /** First version of the snapshot whose last chunk is loaded, by `scopeOf` the rows it was of. */
+  readonly #loadedSnapshots = new Map<string, string>();
   /** Snapshots complete in the log at the start; loaded once the loader has passed that place. */
   #atStart: { offset: LogOffset; snapshots: TableSnapshot[] } | undefined;
-  /** Settled tables, with the first version of the snapshot that settled them. */
+  /** Settled tables, with a mark of the snapshots that settled them. */
   #tables: ReadonlyMap<TableId, string> = new Map();
 
   /**
-   * `published`: the snapshots that tables in published cuts came from. Those stay settled while the
-   * loader has still to catch up; taking them out would let a cut pass without the models that read them.
+   * `published`: the marks of tables in published cuts. Those stay settled while the loader has still to
+   * catch up; taking them out would let a cut pass without the models that read them.
    */
   resume(log: ChangeLog, loader: LoadedPlace, published: ReadonlyMap<TableId, string>): void {
-    for (const [table, firstVersion] of published) this.#loadedSnapshots.set(table, firstVersion);
+    const routed = routedTables(log);
+    for (const [table, mark] of published) {
+      for (const [source, firstVersion] of parseMark(table, mark)) {
+        this.#loadedSnapshots.set(scopeOfSource(source, routed.get(source)), firstVersion);
+      }
+    }
     const snapshots = [...log.checkpoints<TableSnapshot>(snapshotPrefix).values()];
     this.#atStart = { offset: log.end(), snapshots: snapshots.filter(({ done }) => done) };
     this.note(log, loader, undefined);
   }
 
-  /** Call after each load step (or without one); returns the settled tables. */
+  /** Call after each load step (or without one); returns the settled tables, each with its mark. */
   note(
     log: ChangeLog,
     loader: LoadedPlace,
     step: LoadStep | undefined,
   ): ReadonlyMap<TableId, string> {
-    for (const { table, version } of step?.sweeps ?? []) {
-      this.#loadedSnapshots.set(table, version.toString());
+    const routed = routedTables(log);
+    for (const sweep of step?.sweeps ?? []) {
+      this.#loadedSnapshots.set(scopeOf(sweep), sweep.version.toString());
     }
     if (this.#atStart !== undefined && loader.offset() >= this.#atStart.offset) {
       for (const { table, firstVersion } of this.#atStart.snapshots) {
-        if (!this.#loadedSnapshots.has(table)) this.#loadedSnapshots.set(table, firstVersion);
+        const scope = scopeOfSource(table, routed.get(table));
+        if (!this.#loadedSnapshots.has(scope)) this.#loadedSnapshots.set(scope, firstVersion);
       }
       this.#atStart = undefined;
     }
     const position = loadedPosition(log, loader);
-    const snapshots = log.checkpoints<TableSnapshot>(snapshotPrefix).values();
-    const settled = [...snapshots].filter((snapshot) => this.#isSettled(snapshot, position));
-    this.#tables = new Map(settled.map(({ table, firstVersion }) => [table, firstVersion]));
-    return this.#tables;
+    const settled = new Map<TableId, string>();
+    for (const [target, sources] of sourcesByTarget(log, routed)) {
+      const snapshots = sources.flatMap(
+        (source) => log.checkpoint<TableSnapshot>(snapshotPrefix + source) ?? [],
+      );
+      const isWhole = snapshots.length === sources.length;
+      if (isWhole && snapshots.every((each) => this.#isSettled(each, routed, position))) {
+        settled.set(target, markOf(target, snapshots));
+      }
+    }
+    this.#tables = settled;
+    return settled;
   }
 
   schemas(log: ChangeLog): Map<TableId, TableSchema> {
@@ -58,16 +76,50 @@ export class SettledTables {
 
   /** True when no snapshot known to the log is unsettled. */
   all(log: ChangeLog): boolean {
+    const routed = routedTables(log);
     const snapshots = log.checkpoints<TableSnapshot>(snapshotPrefix).values();
-    return [...snapshots].every(({ table }) => this.#tables.has(table));
-  }
-
-  #isSettled(snapshot: TableSnapshot, position: Position | undefined): boolean {
-    return (
-      snapshot.done &&
-      this.#loadedSnapshots.get(snapshot.table) === snapshot.firstVersion &&
-      position !== undefined &&
-      comparePositions(position, snapshot.highWatermark) >= 0
+    return [...snapshots].every(({ table }) =>
+      this.#tables.has(routed.get(table)?.target ?? table),
     );
   }
+
+  #isSettled(
+    snapshot: TableSnapshot,
+    routed: ReadonlyMap<TableId, RoutedTable>,
+    position: Position | undefined,
+  ): boolean {
+    const scope = scopeOfSource(snapshot.table, routed.get(snapshot.table));
+    return (
+      snapshot.done &&
+      this.#loadedSnapshots.get(scope) === snapshot.firstVersion &&
+      position !== undefined &&
+      hasReached(position, snapshot.highWatermark)
+    );
+  }
+}
+
+/** The tables of the source that go into each table: those with a snapshot, and shards without one. */
+function sourcesByTarget(
+  log: ChangeLog,
+  routed: ReadonlyMap<TableId, RoutedTable>,
+): Map<TableId, TableId[]> {
+  const read = [...log.checkpoints<TableSnapshot>(snapshotPrefix).values()];
+  const sources = new Set([...read.map(({ table }) => table), ...routed.keys()]);
+  const targets = new Map<TableId, TableId[]>();
+  for (const source of [...sources].sort()) {
+    const target = routed.get(source)?.target ?? source;
+    targets.set(target, [...(targets.get(target) ?? []), source]);
+  }
+  return targets;
+}
+
+/** The first version of the snapshot of a table; of several that go into one, JSON with that of each. */
+function markOf(target: TableId, snapshots: readonly TableSnapshot[]): string {
+  const [only] = snapshots;
+  if (snapshots.length === 1 && only?.table === target) return only.firstVersion;
+  return JSON.stringify(snapshots.map(({ table, firstVersion }) => [table, firstVersion]));
+}
+
+function parseMark(target: TableId, mark: string): [TableId, string][] {
+  return mark.startsWith('[') ? (JSON.parse(mark) as [TableId, string][]) : [[target, mark]];
 }

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { type SweepSection, scopeOf } from '../change/change-batch.ts';
 import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { LoadStep } from '../load/load-step.ts';
@@ -37,7 +38,13 @@ export interface ShareProgress {
   readonly position?: Position;
   /** When a table last changed. */
   readonly tables: Readonly<Record<TableId, number>>;
-  readonly sweeps: Readonly<Record<TableId, { readonly version: string; readonly offset: number }>>;
+  /** By `scopeOf`: a sweep may be about some rows of a table only. */
+  readonly sweeps: Readonly<Record<string, LoadedSweep>>;
+}
+
+export interface LoadedSweep extends Omit<SweepSection, 'version'> {
+  readonly version: string;
+  readonly offset: number;
 }
 
 export const noProgress: ShareProgress = { tables: {}, sweeps: {} };
@@ -45,9 +52,9 @@ export const noProgress: ShareProgress = { tables: {}, sweeps: {} };
 /** Adds a step; forgets what lies before `from`, which the layers have taken note of. */
 export function withStep(before: ShareProgress, step: LoadStep, from: number): ShareProgress {
   const isNews = ([, offset]: [string, number]) => offset > from;
-  const swept = step.sweeps.map(({ table, version }) => [
-    table,
-    { version: version.toString(), offset: step.to },
+  const swept = step.sweeps.map((sweep) => [
+    scopeOf(sweep),
+    { ...sweep, version: sweep.version.toString(), offset: step.to },
   ]);
   return {
     ...(step.position && { position: step.position }),

@@ -1,6 +1,6 @@
 import { renderPosition } from '../change/position.ts';
 import type { Logger } from '../ops/logger.ts';
-import { streamCheckpoint } from './capture.ts';
+import { streamCheckpoint } from './capture-state.ts';
 import type { CaptureStages } from './compose.ts';
 
 /** Fixes the first stream position before anything is read, so that nothing committed from then on is missed. */

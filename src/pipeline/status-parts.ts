@@ -9,7 +9,7 @@ import {
   stoppedPrefix,
   streamCheckpoint,
   type TableSnapshot,
-} from './capture.ts';
+} from './capture-state.ts';
 import type { FreshnessProbe } from './freshness-probe.ts';
 import type { StatusError, StatusReport } from './status.ts';
 

@@ -12,7 +12,8 @@ import type { LayerDifference, Layers } from '../layers/layers.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { MysqlTextReader } from '../source/mysql/mysql-text-reader.ts';
-import { type StoppedTable, stoppedPrefix, streamCheckpoint } from './capture.ts';
+import type { MysqlSourceOptions } from '../source/mysql/options.ts';
+import { type StoppedTable, stoppedPrefix, streamCheckpoint } from './capture-state.ts';
 import { openProjectLayers } from './compose.ts';
 import { withHeldCut } from './control.ts';
 import { openLog } from './open-log.ts';
@@ -60,6 +61,7 @@ export async function verifyProject(
   config: ProjectConfig,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
+  assertComparable(config);
   if (findRunner(config, 'layers') !== undefined) {
     await using catalog = await openCatalog(join(config.stateFolder, 'catalog'));
     await using engine = await openEngine(config.warehouse, {
@@ -119,7 +121,7 @@ async function verify(
   const tables: TableVerification[] = [];
   await engine.command('CREATE DATABASE IF NOT EXISTS _verify');
   const epoch = log.checkpoint<Position>(streamCheckpoint)?.epoch ?? 0;
-  await using source = await MysqlTextReader.open(config.source, epoch);
+  await using source = await MysqlTextReader.open(assertComparable(config), epoch);
   for (const [done, schema] of schemas.entries()) {
     options.onProgress?.({ name: schema.table, done, total });
     tables.push(await verifyOne(engine, source, schema, catalog, options.signal));
@@ -131,6 +133,18 @@ async function verify(
     tables.every(({ differences }) => differences.length === 0) &&
     compared.every(({ differences }) => differences === 0);
   return { ok, tables, stopped, layers: compared };
+}
+
+/** Topics say what changed, not what is: there is nothing to compare a table with. */
+function assertComparable({ name, source }: ProjectConfig): MysqlSourceOptions {
+  if (source.type === 'mysql') return source;
+  throw new CdcError(
+    'CDC_USAGE',
+    `Verifying ${name}: its source is topics, which hold no tables.`,
+    {
+      remedy: 'Compare the tables with the database that the topics come from, by `cdc query`.',
+    },
+  );
 }
 
 function verifyOne(

@@ -12,6 +12,8 @@ export interface LookupRow {
 
 /** All that is known of the lookup table, as it is stored. JSON-safe. */
 export interface LookupState {
+  /** Of the table and columns that were read. */
+  readonly id: string;
   readonly rows: readonly LookupRow[];
 }
 
@@ -26,12 +28,14 @@ interface Turn {
  * applies to the rows behind the change and not to those before it.
  */
 export class LookupRoutes {
+  readonly #id: string;
   readonly #rows: Map<string, LookupRow>;
   /** Row ids by key, of those that are not deleted. */
   readonly #ids = new Map<string, Set<string>>();
   readonly #turns = new Map<string, Turn[]>();
 
   constructor(state: LookupState) {
+    this.#id = state.id;
     this.#rows = new Map(state.rows.map((row) => [row.id, row]));
     for (const row of state.rows) this.#link(row);
     for (const key of this.#ids.keys()) this.#turn(key, 0n);
@@ -65,7 +69,7 @@ export class LookupRoutes {
   }
 
   state(): LookupState {
-    return { rows: [...this.#rows.values()] };
+    return { id: this.#id, rows: [...this.#rows.values()] };
   }
 
   #replace(before: LookupRow | undefined, row: LookupRow, since: bigint): void {

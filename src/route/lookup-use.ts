@@ -16,6 +16,8 @@ const nobody: readonly string[] = [];
  * an event in the source is changed before it here, however far behind the capture is.
  */
 export class LookupUse {
+  readonly table: TableId;
+  readonly id: string;
   readonly #options: LookupOptions;
   /** The routes made from a state, as long as the state stays. */
   #made: { readonly state: LookupState; readonly routes: LookupRoutes } | undefined;
@@ -23,19 +25,24 @@ export class LookupUse {
   #unmatched = new Map<TableId, number>();
 
   constructor(options: LookupOptions) {
+    const { table, key, business } = options;
     this.#options = options;
+    this.table = table;
+    this.id = JSON.stringify([table, key, business]);
   }
 
   /** Takes in what a batch changes in the lookup table; returns the state after it when it does. */
   begin(batch: ChangeBatch, stored: RouteState): LookupState | undefined {
     this.#unmatched = new Map();
-    if (stored.lookup !== undefined && this.#made?.state !== stored.lookup) {
-      this.#made = { state: stored.lookup, routes: new LookupRoutes(stored.lookup) };
+    // Routes read from another table, or from other columns, are none.
+    const state = stored.lookup?.id === this.id ? stored.lookup : undefined;
+    if (state !== undefined && this.#made?.state !== state) {
+      this.#made = { state, routes: new LookupRoutes(state) };
     }
-    this.#routes = stored.lookup && this.#made?.routes;
-    if (!batch.sections.some(({ table }) => table === this.#options.table)) return undefined;
-    const routes = new LookupRoutes(stored.lookup ?? { rows: [] });
-    this.#takeIn(batch, routes, stored.source(this.#options.table));
+    this.#routes = state && this.#made?.routes;
+    if (!batch.sections.some(({ table }) => table === this.table)) return undefined;
+    const routes = new LookupRoutes(state ?? { id: this.id, rows: [] });
+    this.#takeIn(batch, routes, stored.source(this.table));
     this.#routes = routes;
     return routes.state();
   }
@@ -51,7 +58,7 @@ export class LookupUse {
     if (routes === undefined) {
       throw new CdcError(
         'CDC_INTERNAL',
-        `Routing ${route.source}: ${this.#options.table} has not been read.`,
+        `Routing ${route.source}: ${this.table} has not been read.`,
       );
     }
     const own = [route.business ?? ''];
@@ -83,7 +90,7 @@ export class LookupUse {
   #takeIn(batch: ChangeBatch, routes: LookupRoutes, known: TableSchema | undefined): void {
     let schema = known;
     for (const section of batch.sections) {
-      if (section.table !== this.#options.table) continue;
+      if (section.table !== this.table) continue;
       if (section.kind === 'schema') schema = section.schema;
       else if (section.kind === 'rows') routes.apply(this.#read(section, schema));
       else if (section.kind !== 'messages') routes.deleteOlder(section.version);

@@ -15,8 +15,8 @@ import type { RouteProblem } from './route-problem.ts';
  * - What empties or sweeps one shard of a merged table is limited to its rows (`only`).
  */
 export interface Router {
-  /** The table that holds routes, to be read before anything else is routed. */
-  readonly lookupTable: TableId | undefined;
+  /** The table that holds routes, to be read before anything else is routed; `id` is that of its LookupState. */
+  readonly lookup: { readonly table: TableId; readonly id: string } | undefined;
   /** The table that `source` goes into; several sources may go into one. */
   tableOf(source: TableId): TableId;
   /** The rows of `tableOf(source)` that come from it; undefined: all of them. */

@@ -33,12 +33,11 @@ interface RowsRoute {
 
 /** Follows the rules of a project file; see Router. */
 class RuleRouter implements Router {
-  readonly lookupTable: TableId | undefined;
+  readonly lookup: LookupUse | undefined;
   readonly #options: RouteOptions;
   readonly #context: RouterContext;
   readonly #routes: TableRoutes;
   readonly #topics: Topics | undefined;
-  readonly #lookup: LookupUse | undefined;
   readonly #plans = new Map<TableId, TablePlan>();
   readonly #rows = new Map<TableId, RowsRoute>();
 
@@ -48,8 +47,7 @@ class RuleRouter implements Router {
     this.#routes = new TableRoutes(options, context.project);
     this.#topics =
       context.prefix === undefined ? undefined : new Topics(options.topic, context.prefix);
-    this.#lookup = options.lookup && new LookupUse(options.lookup);
-    this.lookupTable = options.lookup?.table;
+    this.lookup = options.lookup && new LookupUse(options.lookup);
   }
 
   tableOf(source: TableId): TableId {
@@ -89,7 +87,7 @@ class RuleRouter implements Router {
 
   route(batch: ChangeBatch, stored: RouteState): Routed {
     const state = new BatchState(stored);
-    const lookup = this.#lookup?.begin(batch, stored);
+    const lookup = this.lookup?.begin(batch, stored);
     const sections: Section[] = [];
     const reread = new Set<TableId>();
     for (const section of batch.sections) {
@@ -108,6 +106,7 @@ class RuleRouter implements Router {
         sections.push(...change.sections);
         if (change.reread) reread.add(section.table);
       } else if (section.kind === 'messages') {
+        this.#assertWithoutRules(section.table, state);
         sections.push(section);
       } else {
         sections.push({ ...section, table: target, ...(shard && { only: shard }) });
@@ -116,7 +115,7 @@ class RuleRouter implements Router {
     return {
       batch: { ...batch, sections },
       reread,
-      unmatched: this.#lookup?.takeUnmatched() ?? new Map(),
+      unmatched: this.lookup?.takeUnmatched() ?? new Map(),
       ...(lookup && { lookup }),
     };
   }
@@ -127,7 +126,7 @@ class RuleRouter implements Router {
     state: BatchState,
   ): RowsSection[] {
     const { plan, target, rows } = this.#rowsRoute(section, state);
-    const destinations = this.#lookup?.destinations(plan, origin, this.#topics !== undefined);
+    const destinations = this.lookup?.destinations(plan, origin, this.#topics !== undefined);
     const wanted = destinations ?? filterOnly(plan);
     const parts = rows.isIdentity(wanted)
       ? [{ business: plan.route.business ?? '', rowCount: section.rowCount, bytes: section.bytes }]
@@ -166,6 +165,14 @@ class RuleRouter implements Router {
     return made;
   }
 
+  /** Messages are taken apart by the warehouse; nobody looks inside on the way. */
+  #assertWithoutRules(table: TableId, state: BatchState): void {
+    const source = state.source(table);
+    const plan = source && this.#plan(source);
+    if (plan?.rules === undefined && plan?.eventColumn === undefined) return;
+    throw routeError(table, [messagesProblem(table)]);
+  }
+
   #topicOf({ route, source }: TablePlan, business: string): string | undefined {
     const topic = this.#topics?.of(route.target, business);
     if (topic === undefined || typeof topic === 'string') return topic;
@@ -186,6 +193,17 @@ class RuleRouter implements Router {
     this.#plans.set(source.table, plan);
     return plan;
   }
+}
+
+/** A rule for a table whose changes are messages of a queue. */
+export function messagesProblem(table: TableId): RouteProblem {
+  return {
+    path: ['columns'],
+    table,
+    code: 'CDC_ROUTE_INVALID',
+    message: 'its changes are messages of a queue, which rules cannot look into',
+    remedy: 'Leave the table out of the rules under route, and do the same in a model.',
+  };
 }
 
 function filterOnly({ filter, route }: TablePlan) {
