@@ -5,9 +5,11 @@ import { registerDemo } from './command/demo.ts';
 import { registerInit } from './command/init.ts';
 import { registerLayers } from './command/layers.ts';
 import { registerQuery } from './command/query.ts';
+import { registerReplay } from './command/replay.ts';
 import { registerRun } from './command/run.ts';
 import { registerStatus } from './command/status.ts';
 import { registerTemplate } from './command/template.ts';
+import { registerTopics } from './command/topics.ts';
 import { registerVerify } from './command/verify.ts';
 import type { CommandContext } from './context.ts';
 
@@ -42,12 +44,14 @@ export function createProgram(context: CommandContext): Command {
     .hook('preAction', (_program, command) => context.setGlobals(command.optsWithGlobals()));
   registerDemo(program, context);
   registerTemplate(program, context);
+  registerTopics(program, context);
   registerCheck(program, context);
   registerInit(program, context);
   registerRun(program, context);
   registerStatus(program, context);
   registerQuery(program, context);
   registerVerify(program, context);
+  registerReplay(program, context);
   registerLayers(program, context);
   return program;
 }

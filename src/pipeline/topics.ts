@@ -1,5 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { isSeq, parseDocument } from 'yaml';
+import { isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
 import { parseProject } from '../config/load-project.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { CdcError } from '../errors.ts';
@@ -196,7 +196,15 @@ async function writeEntries(file: string, entries: readonly TopicTableOptions[])
   const list = isSeq(tables) ? tables : document.createNode([]);
   if (isSeq(list)) {
     list.flow = false;
-    for (const entry of entries) list.add(document.createNode(shortEntry(entry)));
+    for (const entry of entries) {
+      const node = document.createNode(shortEntry(entry)) as YAMLMap;
+      const columns = node.get('columns');
+      for (const column of isSeq(columns) ? columns.items : [])
+        if (isMap(column)) column.flow = true;
+      const key = node.get('key');
+      if (isSeq(key)) key.flow = true;
+      list.add(node);
+    }
   }
   document.setIn(['source', 'tables'], list);
   const text = document.toString({ lineWidth: 0, flowCollectionPadding: true });
