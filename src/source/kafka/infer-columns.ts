@@ -22,8 +22,9 @@ export function inferColumns(rows: readonly JsonObject[], depth: number): Inferr
   const names = new Set<string>();
   const columns: InferredColumn[] = [];
   for (const [id, { path, values }] of found.values) {
-    // Somewhere else the same name is an object: only JSON holds both.
+    // Elsewhere the same name is an object, which may be missing; only JSON holds an object and a value.
     const isMixed = found.branches.has(id);
+    if (isMixed && values.every((value) => value === null)) continue;
     if (columns.length === maxColumns) break;
     const name = freeName(path.join('_'), names);
     const isPlain = path.length === 1 && path[0] === name;
@@ -61,8 +62,6 @@ function collect(row: JsonObject, path: readonly string[], depth: number, found:
       collect(object, inner, depth, found);
       continue;
     }
-    // An object that is missing here and there is still an object.
-    if (value === null && found.branches.has(id)) continue;
     const known = found.values.get(id) ?? { path: inner, values: [] };
     known.values.push(value);
     found.values.set(id, known);
