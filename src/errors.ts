@@ -136,6 +136,13 @@ export const errorRegistry = {
     meaning: 'A single change is larger than the topic takes.',
     remedy: 'Raise max.message.bytes of the topic named, then run cdc again; nothing is lost.',
   },
+  CDC_REPLAY_RANGE_GONE: {
+    kind: 'operator',
+    meaning: 'The log no longer holds the range to be replayed.',
+    remedy:
+      'Replay from a later place, or run `cdc init --tables <table>` to read tables anew. To keep more, raise ' +
+      'log.retainBytes (embedded) or log.retentionHours (kafka).',
+  },
   CDC_KAFKA_UNREACHABLE: {
     kind: 'transient',
     meaning: 'No broker of the Kafka cluster answers.',
