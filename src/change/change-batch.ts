@@ -107,6 +107,8 @@ export interface TruncateSection {
   readonly ddl?: string;
   readonly version: Version;
   readonly only?: RowCondition;
+  /** When it arrived, a number as text: for tables whose schema has `arrival`. */
+  readonly arrival?: string;
 }
 
 /**

@@ -62,6 +62,11 @@ export interface TableSchema {
   /** Column names of the key, in key order: the primary key, or a unique key without NULLs. */
   readonly key: readonly string[];
   readonly comment?: string;
+  /**
+   * Changes of the table arrive in another order than that of their versions: the store keeps for each row
+   * when it arrived (message-line.ts, `a`).
+   */
+  readonly arrival?: true;
 }
 
 /**
@@ -70,3 +75,5 @@ export interface TableSchema {
  */
 export const versionColumn = '_version';
 export const deletedColumn = '_deleted';
+/** UInt64, of tables with `arrival` only; not in row bytes. */
+export const arrivalColumn = '_arrival';

@@ -5,7 +5,10 @@ import type { Changes, Omission } from './maintained-node.ts';
 import type { Attempt } from './node-refresh.ts';
 import { buildColumn, type Relation, signColumn } from './relation.ts';
 
-/** What has changed since the last published cut: in tables by version, in models by their deltas. */
+/**
+ * What has changed since the last published cut: in tables by version, or by arrival where changes come
+ * in another order, in models by their deltas.
+ */
 export class CutChanges implements Changes {
   readonly #cut: LayersCut;
   readonly #attempt: Attempt;
@@ -30,7 +33,8 @@ export class CutChanges implements Changes {
   rowsOf(relation: Relation): string | undefined {
     if (!this.hasChanged(relation.name)) return undefined;
     if (relation.kind === 'table') {
-      return `(SELECT * FROM ${relation.physical} WHERE ${versionColumn} > ${this.#cut.from})`;
+      const column = relation.changeColumn ?? versionColumn;
+      return `(SELECT * FROM ${relation.physical} WHERE ${column} > ${this.#cut.from})`;
     }
     const { delta } = nodeTables(relation.name);
     const onlyNew = this.#omit === 'old-groups' ? ` AND ${signColumn} > 0` : '';

@@ -1,5 +1,10 @@
 import type { TableId } from '../change/table-id.ts';
-import { deletedColumn, type TableSchema, versionColumn } from '../change/table-schema.ts';
+import {
+  arrivalColumn,
+  deletedColumn,
+  type TableSchema,
+  versionColumn,
+} from '../change/table-schema.ts';
 import { quoteString } from '../engine/sql-quote.ts';
 import { odsDatabase, odsTable } from './layer-names.ts';
 import type { Relation, TypedColumn } from './relation.ts';
@@ -46,11 +51,21 @@ function odsRelation(
   rows: readonly ColumnRow[],
   keyOrder: readonly string[] | undefined,
 ): Relation {
-  const own = rows.filter(({ name }) => name !== versionColumn && name !== deletedColumn);
+  const hidden = [versionColumn, deletedColumn, arrivalColumn];
+  const own = rows.filter(({ name }) => !hidden.includes(name));
   const columns = own.map(({ name, type }): TypedColumn => ({ name, type }));
   const sorting = own.filter((row) => Number(row.is_in_sorting_key) === 1).map(({ name }) => name);
   const key = (keyOrder ?? sorting).flatMap(
     (name) => columns.find((column) => column.name === name) ?? [],
   );
-  return { name: table, kind: 'table', physical: odsTable(table), columns, key, isKeyed: true };
+  const hasArrival = rows.some(({ name }) => name === arrivalColumn);
+  return {
+    name: table,
+    kind: 'table',
+    physical: odsTable(table),
+    columns,
+    key,
+    isKeyed: true,
+    changeColumn: hasArrival ? arrivalColumn : versionColumn,
+  };
 }

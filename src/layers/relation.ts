@@ -24,6 +24,8 @@ export interface Relation {
   /** Columns that identify a row, the leading ones of its sort order first; may be hidden ones. */
   readonly key: readonly TypedColumn[];
   readonly isKeyed: boolean;
+  /** Of a table: the column above the last published cut in rows that came after it. */
+  readonly changeColumn?: string;
 }
 
 /** Names of our own inside statements; a model's output may not be called so. */

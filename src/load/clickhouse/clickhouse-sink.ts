@@ -1,8 +1,14 @@
 import type { SchemaSection, SweepSection, TruncateSection } from '../../change/change-batch.ts';
 import { splitTableId, type TableId } from '../../change/table-id.ts';
-import { deletedColumn, type TableSchema, versionColumn } from '../../change/table-schema.ts';
+import {
+  arrivalColumn,
+  deletedColumn,
+  type TableSchema,
+  versionColumn,
+} from '../../change/table-schema.ts';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
+import { type DeadLetter, deadLetterId, parseLine } from '../dead-letters.ts';
 import type { Sink, TableLoad } from '../sink.ts';
 import {
   deleteOlder,
@@ -13,7 +19,9 @@ import {
   physicalTable,
   planSchema,
 } from './ddl.ts';
+import { DeadLetterTable } from './dead-letter-table.ts';
 import type { InsertEngine } from './insert-engine.ts';
+import { type MessageLoad, MessageWriter, type UnfitLine } from './message-writer.ts';
 import { clickhouseType } from './type-map.ts';
 
 /**
@@ -21,12 +29,17 @@ import { clickhouseType } from './type-map.ts';
  * current rows under the source's own name. The engine stays the caller's.
  */
 export class ClickhouseSink implements Sink {
+  /** Messages that could not be written. */
+  readonly deadLetters: DeadLetterTable;
   readonly #engine: InsertEngine;
+  readonly #messages: MessageWriter;
   /** Schema version known to fit the table as it is. */
   readonly #fitting = new Map<TableId, string>();
 
   constructor(engine: InsertEngine) {
     this.#engine = engine;
+    this.#messages = new MessageWriter(engine);
+    this.deadLetters = new DeadLetterTable(engine);
   }
 
   async applySchema(section: SchemaSection): Promise<void> {
@@ -40,11 +53,19 @@ export class ClickhouseSink implements Sink {
     this.#fitting.set(table, schema.version);
   }
 
-  async deleteOlder({ table, version, only }: TruncateSection | SweepSection): Promise<void> {
+  async deleteOlder(section: TruncateSection | SweepSection): Promise<void> {
+    const { table, version, only } = section;
     await this.#forTable(table, async () => {
-      if ((await this.#readTable(table)) === undefined) return;
-      await this.#engine.command(deleteOlder(table, only?.column), {
-        params: { version: version.toString(), ...(only && { only: only.value }) },
+      const existing = await this.#readTable(table);
+      if (existing === undefined) return;
+      const hasArrival = existing.columns.some(({ name }) => name === arrivalColumn);
+      const arrival = 'arrival' in section ? section.arrival : undefined;
+      await this.#engine.command(deleteOlder(table, { only: only?.column, hasArrival }), {
+        params: {
+          version: version.toString(),
+          ...(hasArrival && { arrival: arrival ?? version.toString() }),
+          ...(only && { only: only.value }),
+        },
         // The index would skip the newer row of a key and bring the older one back.
         settings: { use_skip_indexes_if_final: 0 },
       });
@@ -52,7 +73,11 @@ export class ClickhouseSink implements Sink {
   }
 
   async write(load: TableLoad): Promise<void> {
-    const { schema, rowCount, token } = load;
+    const { schema, rowCount, token, layout } = load;
+    if (layout !== undefined) {
+      await this.writeMessages({ ...load, layout });
+      return;
+    }
     await this.#forTable(schema.table, async () => {
       await this.#assertFits(schema);
       if ((await this.#insert(load, token)) >= rowCount) return;
@@ -65,6 +90,19 @@ export class ClickhouseSink implements Sink {
         `Loading ${schema.table}: ${rowCount} rows were sent and ${written} written.`,
       );
     });
+  }
+
+  /** Writes lines of messages; those that do not fit are kept as dead letters, and returned. */
+  async writeMessages(load: MessageLoad): Promise<DeadLetter[]> {
+    let letters: DeadLetter[] = [];
+    await this.#forTable(load.schema.table, async () => {
+      await this.#assertFits(load.schema);
+      const unfit = await this.#messages.write(load);
+      const receivedAtMs = Date.now();
+      letters = unfit.map((line) => letterOf(load, line, receivedAtMs));
+      await this.deadLetters.add(letters);
+    });
+    return letters;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -87,6 +125,9 @@ export class ClickhouseSink implements Sink {
     const existing = await this.#readTable(schema.table);
     if (existing === undefined) throw incompatible(schema.table, 'its table is missing');
     const types = new Map(existing.columns.map(({ name, type }) => [name, type]));
+    if (schema.arrival && !types.has(arrivalColumn)) {
+      throw incompatible(schema.table, `column ${arrivalColumn} of its table is missing`);
+    }
     for (const column of schema.columns) {
       const found = types.get(column.name);
       const expected = clickhouseType(column);
@@ -151,6 +192,25 @@ export class ClickhouseSink implements Sink {
       });
     }
   }
+}
+
+function letterOf(
+  load: MessageLoad,
+  { line, reason }: UnfitLine,
+  receivedAtMs: number,
+): DeadLetter {
+  const { table, version: schemaVersion } = load.schema;
+  const parsed = parseLine(line);
+  if (parsed === undefined) {
+    throw new CdcError('CDC_INTERNAL', `Loading ${table}: a line of messages has no place in it.`);
+  }
+  const { refusal, ...place } = parsed;
+  const isUnplaced = refusal !== undefined;
+  return {
+    ...place,
+    ...{ id: deadLetterId(table, place), table, reason, isUnplaced, receivedAtMs, schemaVersion },
+    layout: load.layout,
+  };
 }
 
 /** Time64 is behind a switch in the versions that introduced it. */

@@ -1,6 +1,7 @@
 import type { SchemaSection } from '../../change/change-batch.ts';
 import { splitTableId, type TableId } from '../../change/table-id.ts';
 import {
+  arrivalColumn,
   type Column,
   deletedColumn,
   type TableSchema,
@@ -54,7 +55,10 @@ export function planSchema(existing: ExistingTable | undefined, section: SchemaS
   }
   const change = compare(existing, section);
   if (change.needsRebuild) {
-    const copied = change.kept.map(({ name }) => name).concat(versionColumn, deletedColumn);
+    const own = ownColumns(schema).filter((name) =>
+      existing.columns.some((each) => each.name === name),
+    );
+    const copied = change.kept.map(({ name }) => name).concat(own);
     const names = copied.map(quoteIdentifier).join(', ');
     return [
       ...prepare,
@@ -75,16 +79,26 @@ export function planSchema(existing: ExistingTable | undefined, section: SchemaS
   ];
 }
 
+/** Columns that the source does not have. */
+function ownColumns({ arrival }: TableSchema): string[] {
+  return [versionColumn, deletedColumn, ...(arrival ? [arrivalColumn] : [])];
+}
+
 /**
  * Deletes rows older than `{version:UInt64}`, of those whose column `only` is `{only:String}` when it is
- * given: writes a deleted row of that version for each key whose current row is older. Repeated, it finds
- * nothing left; a row that came after it wins.
+ * given: writes a deleted row of that version for each key whose current row is older, with the arrival
+ * `{arrival:UInt64}` where the table has arrivals. Repeated, it finds nothing left; a row that came after
+ * it wins.
  */
-export function deleteOlder(table: TableId, only?: string): string {
+export function deleteOlder(
+  table: TableId,
+  { only, hasArrival }: { readonly only?: string | undefined; readonly hasArrival: boolean },
+): string {
   const target = physicalTable(table);
+  const arrival = hasArrival ? `, {arrival:UInt64} AS ${arrivalColumn}` : '';
   const condition = only === undefined ? '' : ` AND ${quoteIdentifier(only)} = {only:String}`;
   return (
-    `INSERT INTO ${target} SELECT * REPLACE ({version:UInt64} AS ${versionColumn}, 1 AS ${deletedColumn}) ` +
+    `INSERT INTO ${target} SELECT * REPLACE ({version:UInt64} AS ${versionColumn}, 1 AS ${deletedColumn}${arrival}) ` +
     `FROM (SELECT * FROM ${target} FINAL WHERE ${versionColumn} < {version:UInt64}${condition})`
   );
 }
@@ -104,6 +118,7 @@ function createTable(
   const own = [
     `${versionColumn} UInt64`,
     `${deletedColumn} UInt8`,
+    ...(schema.arrival ? [arrivalDefinition, arrivalIndex] : []),
     `INDEX _version_range ${versionColumn} TYPE minmax GRANULARITY 1`,
   ];
   return [
@@ -115,6 +130,10 @@ function createTable(
     `COMMENT ${quoteString(schema.comment ?? '')}`,
   ].join(' ');
 }
+
+const arrivalDefinition = `${arrivalColumn} UInt64`;
+const arrivalIndexName = '_arrival_range';
+const arrivalIndex = `INDEX ${arrivalIndexName} ${arrivalColumn} TYPE minmax GRANULARITY 1`;
 
 function createView(schema: TableSchema): string {
   const { database, table } = splitTableId(schema.table);
@@ -146,9 +165,9 @@ interface Changes {
 function compare(existing: ExistingTable, section: SchemaSection): Changes {
   const { schema, defaults, table } = section;
   const before = new Map(existing.columns.map((column) => [column.name, column]));
-  const after = new Set(schema.columns.map(({ name }) => name))
-    .add(versionColumn)
-    .add(deletedColumn);
+  const after = new Set([...schema.columns.map(({ name }) => name), ...ownColumns(schema)]);
+  const isArriving = schema.arrival && !before.has(arrivalColumn);
+  const noLonger = !schema.arrival && before.has(arrivalColumn);
   assertSameKey(existing, schema);
   const kept = schema.columns.filter(({ name }) => before.has(name));
   const added = schema.columns.filter(({ name }) => !before.has(name));
@@ -159,7 +178,10 @@ function compare(existing: ExistingTable, section: SchemaSection): Changes {
     // The type of a key column cannot be altered in place.
     needsRebuild: retyped.some(({ name }) => before.get(name)?.isKey),
     kept,
-    added: added.map((column) => `ADD COLUMN ${defineColumn(column, defaults)}`),
+    added: [
+      ...added.map((column) => `ADD COLUMN ${defineColumn(column, defaults)}`),
+      ...(isArriving ? [`ADD COLUMN ${arrivalDefinition}`, `ADD ${arrivalIndex}`] : []),
+    ],
     modified: retyped.map(
       (each) => `MODIFY COLUMN ${quoteIdentifier(each.name)} ${clickhouseType(each)}`,
     ),
@@ -174,9 +196,12 @@ function compare(existing: ExistingTable, section: SchemaSection): Changes {
         ? []
         : [`MODIFY COMMENT ${quoteString(schema.comment ?? '')}`]),
     ],
-    dropped: existing.columns
-      .filter(({ name }) => !after.has(name))
-      .map(({ name }) => `DROP COLUMN ${quoteIdentifier(name)}`),
+    dropped: [
+      ...(noLonger ? [`DROP INDEX ${arrivalIndexName}`] : []),
+      ...existing.columns
+        .filter(({ name }) => !after.has(name))
+        .map(({ name }) => `DROP COLUMN ${quoteIdentifier(name)}`),
+    ],
   };
 }
 
@@ -217,9 +242,8 @@ function assertHasDefault(
 }
 
 function assertNoReservedColumn(schema: TableSchema): void {
-  const reserved = schema.columns.find(
-    ({ name }) => name === versionColumn || name === deletedColumn,
-  );
+  const own = [versionColumn, deletedColumn, arrivalColumn];
+  const reserved = schema.columns.find(({ name }) => own.includes(name));
   if (reserved !== undefined) {
     throw incompatible(
       schema.table,
@@ -234,10 +258,13 @@ function checkLiteral(literal: string): string {
   throw new CdcError('CDC_INTERNAL', `Not a literal: ${literal}`);
 }
 
-export function incompatible(table: TableId, why: string, cause?: unknown): CdcError {
+export function incompatible(
+  table: TableId,
+  why: string,
+  { remedy = `Load the table anew: cdc init --tables ${table}` } = {},
+): CdcError {
   return new CdcError('CDC_SCHEMA_INCOMPATIBLE', `Loading ${table}: ${why}.`, {
-    cause,
     details: { table },
-    remedy: `Load the table anew: cdc init --tables ${table}`,
+    remedy,
   });
 }

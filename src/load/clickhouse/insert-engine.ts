@@ -12,13 +12,23 @@ export interface InsertEngine {
   insert(insert: {
     /** As SQL: quoted, with its database. */
     readonly table: string;
-    /** Names, unquoted, in the order of the row bytes. */
+    /** Names, unquoted, in the order of the rows. */
     readonly columns: readonly string[];
-    readonly format: 'RowBinary';
+    readonly format: 'RowBinary' | 'CustomSeparated';
     readonly body: readonly Buffer[];
     /** Equal tokens with equal rows are stored once. */
     readonly token?: string;
+    readonly select?: InsertSelect;
+    readonly settings?: Readonly<Record<string, string | number>>;
   }): Promise<number>;
+}
+
+/** Takes the rows in the body apart instead of storing them as they are. */
+export interface InsertSelect {
+  /** Columns of the rows in the body, as SQL. */
+  readonly structure: string;
+  /** The SELECT that gives the insert's columns, over the table expression it is told. */
+  readonly query: (rows: string) => string;
 }
 
 export interface InsertEngineOptions {

@@ -55,7 +55,13 @@ export class MemorySink implements Sink {
     }
   }
 
-  async write({ schema, rowCount, chunks }: TableLoad): Promise<void> {
+  async write({ schema, rowCount, chunks, layout }: TableLoad): Promise<void> {
+    if (layout !== undefined) {
+      throw new CdcError(
+        'CDC_INTERNAL',
+        `Writing to ${schema.table}: messages are taken apart by an engine, and this sink has none.`,
+      );
+    }
     const table = this.#tables.get(schema.table);
     if (table === undefined || table.schema.version !== schema.version) {
       throw new CdcError(
