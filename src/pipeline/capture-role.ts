@@ -16,6 +16,7 @@ import {
   snapshotStatus,
   sourceStatus,
   stoppedErrors,
+  unmatchedStatus,
 } from './status-parts.ts';
 import { type Cut, cutKey } from './warehouse.ts';
 
@@ -113,6 +114,7 @@ export class CaptureRole implements AsyncDisposable {
       freshness: freshnessStatus(this.#probe),
       log: { entries, bytes, behind: 0 },
       snapshot: snapshotStatus(log),
+      unmatched: unmatchedStatus(log),
       errors: [...stoppedErrors(log), ...this.#errors.list()],
       updatedAt: new Date().toISOString(),
     };

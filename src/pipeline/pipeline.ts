@@ -23,6 +23,7 @@ import {
   snapshotStatus,
   sourceStatus,
   stoppedErrors,
+  unmatchedStatus,
 } from './status-parts.ts';
 import { type Cut, Warehouse } from './warehouse.ts';
 
@@ -165,6 +166,7 @@ export class Pipeline implements AsyncDisposable {
       log: logStatus(log, loader.offset()),
       consumers: this.#consumers,
       snapshot: snapshotStatus(log),
+      unmatched: unmatchedStatus(log),
       layers: layers
         .status()
         .map((layer) => ({ ...layer, cut: cut ? renderPosition(cut.position) : null })),

@@ -11,6 +11,7 @@ import {
   type TableSnapshot,
 } from './capture-state.ts';
 import type { FreshnessProbe } from './freshness-probe.ts';
+import { unmatchedPrefix } from './routed-log.ts';
 import type { StatusError, StatusReport } from './status.ts';
 
 /** The last errors that were survived. */
@@ -54,6 +55,11 @@ export function freshnessStatus(probe: FreshnessProbe): StatusReport['freshness'
 export function snapshotStatus(log: ChangeLog): StatusReport['snapshot'] {
   const snapshots = log.checkpoints<TableSnapshot>(snapshotPrefix).values();
   return [...snapshots].map(({ table, chunks, rows, done }) => ({ table, chunks, rows, done }));
+}
+
+export function unmatchedStatus(log: ChangeLog): StatusReport['unmatched'] {
+  const counts = log.checkpoints<number>(unmatchedPrefix);
+  return [...counts].map(([name, rows]) => ({ table: name.slice(unmatchedPrefix.length), rows }));
 }
 
 export function stoppedErrors(log: ChangeLog): StatusError[] {

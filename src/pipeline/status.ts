@@ -30,6 +30,8 @@ export interface StatusReport {
   /** Each share of the loading. */
   readonly consumers: readonly ConsumerLag[];
   readonly snapshot: readonly TableSnapshotStatus[];
+  /** Rows left out so far because no route matched them. */
+  readonly unmatched: readonly { readonly table: TableId; readonly rows: number }[];
   readonly layers: readonly (LayerStatus & { readonly cut: string | null })[];
   readonly errors: readonly StatusError[];
   readonly updatedAt: string | null;
@@ -67,6 +69,7 @@ export const emptyStatus: StatusReport = {
   log: { entries: 0, bytes: 0, behind: 0 },
   consumers: [],
   snapshot: [],
+  unmatched: [],
   layers: [],
   errors: [],
   updatedAt: null,
@@ -145,6 +148,7 @@ function merge(parts: readonly StatusReport[]): StatusReport {
     },
     consumers: parts.flatMap(({ consumers }) => consumers),
     snapshot: parts.flatMap(({ snapshot }) => snapshot),
+    unmatched: parts.flatMap(({ unmatched }) => unmatched),
     layers: parts.flatMap(({ layers }) => layers),
     errors: parts.flatMap(({ errors }) => errors),
     updatedAt:

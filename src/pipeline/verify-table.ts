@@ -5,6 +5,7 @@ import type { ClickhouseEngine } from '../engine/clickhouse-engine.ts';
 import { quoteIdentifier } from '../engine/sql-quote.ts';
 import { physicalTable } from '../load/clickhouse/ddl.ts';
 import type { MysqlTextReader, TextChunk } from '../source/mysql/mysql-text-reader.ts';
+import type { RoutedRows } from './verify-routed-rows.ts';
 import { columnList, temporaryTable } from './verify-sql.ts';
 
 export interface KeyDifference {
@@ -17,6 +18,8 @@ export interface KeyDifference {
 
 export interface TableVerification {
   readonly table: TableId;
+  /** The table of the source that was compared, where rules give it another name. */
+  readonly source?: TableId;
   readonly rows: number;
   readonly ranges: number;
   readonly differences: readonly KeyDifference[];
@@ -27,7 +30,10 @@ export interface TableVerification {
 export interface TableVerifier {
   readonly engine: ClickhouseEngine;
   readonly source: MysqlTextReader;
+  /** The table in the warehouse. */
   readonly schema: TableSchema;
+  /** What the rules make of the source's rows; absent: nothing. */
+  readonly routed?: RoutedRows;
   readonly signal: AbortSignal;
   /** Resolves when ODS holds everything before the position. */
   readonly loadedPast: (position: Position) => Promise<void>;
@@ -77,20 +83,31 @@ export async function verifyTable(verifier: TableVerifier): Promise<TableVerific
       }
       suspects = again;
     }
-    return { table: schema.table, rows, ranges, differences, moving: suspects.length };
+    const { table } = schema;
+    const source = sourceTable(verifier);
+    return {
+      table,
+      ...(source !== table && { source }),
+      rows,
+      ranges,
+      differences,
+      moving: suspects.length,
+    };
   } finally {
     await engine.command(`DROP TABLE IF EXISTS ${hashes}`);
   }
 }
 
 async function hashSource(verifier: TableVerifier, hashes: string): Promise<number> {
-  const { source, schema, signal, loadedPast } = verifier;
+  const { source, schema, routed, signal, loadedPast } = verifier;
   let rows = 0;
   let last: TextChunk | undefined;
-  for await (const chunk of source.chunks(schema.table, rowsPerChunk)) {
+  for await (const chunk of source.chunks(sourceTable(verifier), rowsPerChunk)) {
     signal.throwIfAborted();
     await withRows(verifier, chunk, async (raw) => {
-      await verifier.engine.command(`INSERT INTO ${hashes} ${selectHashes(schema, raw)}`);
+      await verifier.engine.command(`INSERT INTO ${hashes} ${selectHashes(schema, raw)}`, {
+        params: routed?.params ?? {},
+      });
     });
     rows += chunk.rows;
     last = chunk;
@@ -101,11 +118,12 @@ async function hashSource(verifier: TableVerifier, hashes: string): Promise<numb
 
 /** Keys, as JSON text, of the ranges whose sums differ and that differ themselves. */
 async function differingKeys(
-  { engine, schema }: TableVerifier,
+  { engine, schema, routed }: TableVerifier,
   hashes: string,
   ranges: number,
 ): Promise<string[]> {
-  const ods = `(${selectHashes(schema, physicalTable(schema.table), true)})`;
+  const where = routed?.condition === undefined ? '' : ` WHERE ${routed.condition}`;
+  const ods = `(${selectHashes(schema, `${physicalTable(schema.table)} FINAL${where}`)})`;
   const sums = (from: string) =>
     `SELECT cityHash64(key) % ${ranges} AS range, (count(), sum(h1), sum(h2)) AS sums FROM ${from} GROUP BY range`;
   const differing = await engine.rows<{ range: string }>(
@@ -126,9 +144,10 @@ async function lookAt(
   verifier: TableVerifier,
   keys: readonly string[],
 ): Promise<{ different: { key: string; difference: KeyDifference }[]; moved: string[] }> {
-  const { source, schema, signal, loadedPast } = verifier;
+  const { source, routed, signal, loadedPast, schema } = verifier;
   signal.throwIfAborted();
-  const chunk = await source.readKeys(schema.table, keys.map(parseKey));
+  const sourceKeys = keys.map((key) => parseKey(key).slice(routed?.keyOffset ?? 0));
+  const chunk = await source.readKeys(sourceTable(verifier), sourceKeys);
   await loadedPast(chunk.high);
   return withRows(verifier, chunk, async (raw) => {
     const low = versionOf(chunk.low);
@@ -160,7 +179,7 @@ function differenceOf(row: ComparedRow, schema: TableSchema): KeyDifference {
 
 /** The keys that differ between the rows just read and ODS, with the newest ODS version of each. */
 function compareKeys(
-  { engine, schema }: TableVerifier,
+  { engine, schema, routed }: TableVerifier,
   raw: string,
   keys: readonly string[],
 ): Promise<ComparedRow[]> {
@@ -180,39 +199,41 @@ function compareKeys(
      GROUP BY key
      HAVING inSource <> inOds OR (inSource = 1 AND left <> right)
      ORDER BY key`,
-    { params: { keys } },
+    { params: { ...routed?.params, keys } },
   );
 }
 
 /** Runs `work` on a table that holds the chunk, parsed by the engine from the server's text. */
 async function withRows<T>(
-  { engine, schema }: TableVerifier,
+  { engine, schema, routed }: TableVerifier,
   chunk: TextChunk,
   work: (table: string) => Promise<T>,
 ): Promise<T> {
   const raw = temporaryTable('rows');
   await engine.command(
-    `CREATE TABLE ${raw} ENGINE = Memory AS SELECT ${columnList(schema)} FROM ${physicalTable(schema.table)} LIMIT 0`,
+    routed === undefined
+      ? `CREATE TABLE ${raw} ENGINE = Memory AS SELECT ${columnList(schema)} FROM ${physicalTable(schema.table)} LIMIT 0`
+      : `CREATE TABLE ${raw} (${routed.structure}) ENGINE = Memory`,
   );
   try {
     if (chunk.rows > 0) {
       await engine.insert({
         table: raw,
-        columns: schema.columns.map(({ name }) => name),
+        columns: (routed?.source ?? schema).columns.map(({ name }) => name),
         format: 'TabSeparated',
         body: [chunk.tsv],
         settings: { precise_float_parsing: 1 },
       });
     }
-    return await work(raw);
+    return await work(routed === undefined ? raw : `(${routed.select(raw)})`);
   } finally {
     await engine.command(`DROP TABLE IF EXISTS ${raw}`);
   }
 }
 
-function selectHashes(schema: TableSchema, from: string, isOds = false): string {
+function selectHashes(schema: TableSchema, from: string): string {
   const row = `formatRow('RowBinary', ${columnList(schema)})`;
-  return `SELECT ${keyText(schema)} AS key, cityHash64(${row}) AS h1, sipHash64(${row}) AS h2 FROM ${from}${isOds ? ' FINAL' : ''}`;
+  return `SELECT ${keyText(schema)} AS key, cityHash64(${row}) AS h1, sipHash64(${row}) AS h2 FROM ${from}`;
 }
 
 /**
@@ -226,6 +247,10 @@ function keyText(schema: TableSchema): string {
       : `toString(${quoteIdentifier(name)})`,
   );
   return `toJSONString([${parts.join(', ')}])`;
+}
+
+function sourceTable({ schema, routed }: TableVerifier): TableId {
+  return routed?.source.table ?? schema.table;
 }
 
 function parseKey(key: string): string[] {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import { comparePositions, type Position } from '../change/position.ts';
+import type { TableId } from '../change/table-id.ts';
 import { parseTablePatterns } from '../change/table-pattern.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
@@ -11,15 +12,19 @@ import { CdcError } from '../errors.ts';
 import type { LayerDifference, Layers } from '../layers/layers.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
+import type { Router } from '../route/router.ts';
 import { MysqlTextReader } from '../source/mysql/mysql-text-reader.ts';
 import type { MysqlSourceOptions } from '../source/mysql/options.ts';
 import { type StoppedTable, stoppedPrefix, streamCheckpoint } from './capture-state.ts';
 import { openProjectLayers } from './compose.ts';
 import { withHeldCut } from './control.ts';
 import { openLog } from './open-log.ts';
+import { openRouter } from './open-router.ts';
 import { Pipeline } from './pipeline.ts';
 import { findRunner } from './roles.ts';
-import { type TableVerification, verifyTable } from './verify-table.ts';
+import { routedTables, sourceSchemas } from './routed-tables.ts';
+import { notComparable, routedRows } from './verify-routed-rows.ts';
+import { type TableVerification, type TableVerifier, verifyTable } from './verify-table.ts';
 import { type Cut, cutKey } from './warehouse.ts';
 
 export interface VerifyOptions {
@@ -40,6 +45,8 @@ export interface VerifyProgress {
 export interface VerifyReport {
   readonly ok: boolean;
   readonly tables: readonly TableVerification[];
+  /** Tables that cannot be compared, and why. */
+  readonly notVerified: readonly { readonly table: TableId; readonly reason: string }[];
   /** Tables that are stopped and so cannot agree. */
   readonly stopped: readonly StoppedTable[];
   readonly layers: readonly LayerDifference[];
@@ -116,15 +123,24 @@ async function verify(
 ): Promise<VerifyReport> {
   const { catalog, log, engine, layers } = parts;
   const stopped = [...log.checkpoints<StoppedTable>(stoppedPrefix).values()];
-  const schemas = wantedSchemas(log, options, stopped);
+  const router = openRouter(config);
+  const schemas = wantedSchemas(log, router, options, stopped);
   const total = schemas.length + 1;
   const tables: TableVerification[] = [];
+  const notVerified: { table: TableId; reason: string }[] = [];
   await engine.command('CREATE DATABASE IF NOT EXISTS _verify');
   const epoch = log.checkpoint<Position>(streamCheckpoint)?.epoch ?? 0;
   await using source = await MysqlTextReader.open(assertComparable(config), epoch);
   for (const [done, schema] of schemas.entries()) {
     options.onProgress?.({ name: schema.table, done, total });
-    tables.push(await verifyOne(engine, source, schema, catalog, options.signal));
+    const isOutdated = routedTables(log).get(schema.table)?.rules !== router.rulesOf(schema);
+    const reason = isOutdated ? rulesChanged : notComparable(router, schema);
+    if (reason !== undefined) {
+      notVerified.push({ table: schema.table, reason });
+      continue;
+    }
+    const setup = { engine, source, signal: options.signal };
+    tables.push(await verifyOne(setup, schema, { log, router, catalog }));
   }
   options.onProgress?.({ name: 'layers', done: schemas.length, total });
   const compared = await atHeldCut(() => layers.verify(options.signal));
@@ -132,8 +148,10 @@ async function verify(
     stopped.length === 0 &&
     tables.every(({ differences }) => differences.length === 0) &&
     compared.every(({ differences }) => differences === 0);
-  return { ok, tables, stopped, layers: compared };
+  return { ok, tables, notVerified, stopped, layers: compared };
 }
+
+const rulesChanged = 'its rules have changed and it has not been read again; run cdc run';
 
 /** Topics say what changed, not what is: there is nothing to compare a table with. */
 function assertComparable({ name, source }: ProjectConfig): MysqlSourceOptions {
@@ -148,12 +166,11 @@ function assertComparable({ name, source }: ProjectConfig): MysqlSourceOptions {
 }
 
 function verifyOne(
-  engine: ClickhouseEngine,
-  source: MysqlTextReader,
-  schema: TableSchema,
-  catalog: Catalog,
-  signal: AbortSignal,
+  setup: Pick<TableVerifier, 'engine' | 'source' | 'signal'>,
+  source: TableSchema,
+  { log, router, catalog }: { log: ChangeLog; router: Router; catalog: Catalog },
 ): Promise<TableVerification> {
+  const { signal } = setup;
   const loadedPast = async (position: Position) => {
     for (;;) {
       const cut = catalog.get<Cut>(cutKey);
@@ -161,17 +178,29 @@ function verifyOne(
       await delay(20, undefined, { signal });
     }
   };
-  return verifyTable({ engine, source, schema, signal, loadedPast });
+  const target = router.tableOf(source.table);
+  const schema = log.schemas().get(target);
+  if (schema === undefined) {
+    throw new CdcError('CDC_NOT_INITIALIZED', `Verifying ${source.table}: it has no snapshot yet.`);
+  }
+  const isRouted = router.rulesOf(source) !== undefined;
+  const routed = isRouted ? routedRows(router, source, schema) : undefined;
+  return verifyTable({ ...setup, schema, loadedPast, ...(routed && { routed }) });
 }
 
+/** Schemas of the source's tables, which may be named as they are there or as they are in the warehouse. */
 function wantedSchemas(
   log: ChangeLog,
+  router: Router,
   options: VerifyOptions,
   stopped: readonly StoppedTable[],
 ): TableSchema[] {
   const matcher = options.tables && parseTablePatterns(options.tables);
-  const schemas = [...log.schemas().values()]
-    .filter(({ table }) => matcher?.matches(table) ?? true)
+  const schemas = [...sourceSchemas(log).values()]
+    .filter(
+      ({ table }) =>
+        matcher === undefined || matcher.matches(table) || matcher.matches(router.tableOf(table)),
+    )
     .filter(({ table }) => !stopped.some((other) => other.table === table))
     .sort((left, right) => left.table.localeCompare(right.table));
   if (schemas.length === 0 && options.tables !== undefined) {

@@ -1,6 +1,8 @@
 import type { ChangeBatch, RowCondition } from '../change/change-batch.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
+import type { PlannedColumn } from './column-plan.ts';
+import type { Filter } from './filter/parse-filter.ts';
 import type { LookupState } from './lookup-state.ts';
 import type { RouteProblem } from './route-problem.ts';
 
@@ -25,6 +27,8 @@ export interface Router {
   rulesOf(source: TableSchema): string | undefined;
   /** What these tables are after the rules, by name. Leaves out those whose rules cannot be followed. */
   tables(sources: readonly TableSchema[]): Map<TableId, TableSchema>;
+  /** What becomes of the rows of a table, for who checks it by other means. */
+  explain(source: TableSchema): RouteExplanation;
   /**
    * The batch after the rules. Throws, with the table of the source in `details.table`,
    * CDC_ROUTE_INVALID when a rule does not fit its columns (any more), and CDC_ROUTE_UNMATCHED when
@@ -44,6 +48,15 @@ export interface RouteState {
   /** The newest schema of a table after the rules. */
   routed(table: TableId): TableSchema | undefined;
   readonly lookup: LookupState | undefined;
+}
+
+export interface RouteExplanation {
+  /** Columns that stay, by their places in the source. */
+  readonly columns: readonly PlannedColumn[];
+  /** Rows must pass all of them. */
+  readonly filters: readonly Filter[];
+  /** Rows that no route matches are left out. */
+  readonly dropsUnmatched: boolean;
 }
 
 export interface Routed {

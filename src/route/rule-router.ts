@@ -3,11 +3,12 @@ import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import { CdcError } from '../errors.ts';
 import { checkRules } from './check-rules.ts';
+import { parseFilter } from './filter/parse-filter.ts';
 import { LookupUse } from './lookup-use.ts';
 import { mergeSchemas } from './merged-schema.ts';
 import type { RouteOptions } from './options.ts';
 import { type RouteProblem, routeError } from './route-problem.ts';
-import type { Routed, Router, RouteState } from './router.ts';
+import type { Routed, RouteExplanation, Router, RouteState } from './router.ts';
 import { RowRouter } from './row-router.ts';
 import { routeSchemaChange } from './schema-change.ts';
 import { planTable, type TablePlan } from './table-plan.ts';
@@ -60,6 +61,15 @@ class RuleRouter implements Router {
 
   rulesOf(source: TableSchema): string | undefined {
     return this.#plan(source).rules;
+  }
+
+  explain(source: TableSchema): RouteExplanation {
+    const { route, columns } = this.#plan(source);
+    return {
+      columns,
+      filters: route.filters.map(({ rule }) => parseFilter(rule)),
+      dropsUnmatched: route.isLookedUp && this.#options.lookup?.unmatched === 'drop',
+    };
   }
 
   tables(sources: readonly TableSchema[]): Map<TableId, TableSchema> {

@@ -11,6 +11,7 @@ export function renderStatus(status: StatusReport, style: Style): string {
     section('roles', roleColumns, roleRows(status), style),
     section('consumers', consumerColumns, consumerRows(status), style),
     section('snapshot', snapshotColumns, snapshotRows(status), style),
+    section('rows without a route', unmatchedColumns, unmatchedRows(status), style),
     section('layers', layerColumns, layerRows(status), style),
     section('errors', errorColumns, errorRows(status), style),
   ].join('');
@@ -54,6 +55,15 @@ function section(
   style: Style,
 ): string {
   return rows.length === 0 ? '' : `\n${title}\n${renderTable(columns, rows, style)}`;
+}
+
+const unmatchedColumns: readonly TableColumn[] = [
+  { title: 'table' },
+  { title: 'left out', align: 'right' },
+];
+
+function unmatchedRows({ unmatched }: StatusReport): string[][] {
+  return unmatched.map(({ table, rows }) => [printable(table), formatCount(rows)]);
 }
 
 const roleColumns: readonly TableColumn[] = [

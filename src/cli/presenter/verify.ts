@@ -13,8 +13,8 @@ export function renderVerifyProgress({ name, done, total }: VerifyProgress): str
 
 export function renderVerify(report: VerifyReport, style: Style): string {
   const rows = [
-    ...report.tables.map(({ table, rows: count, differences }) => [
-      printable(table),
+    ...report.tables.map(({ table, source, rows: count, differences }) => [
+      printable(source === undefined ? table : `${table} (${source})`),
       'source = ODS',
       formatCount(count),
       formatCount(differences.length),
@@ -39,15 +39,20 @@ export function renderVerify(report: VerifyReport, style: Style): string {
     ...report.stopped.map(
       ({ table, code, message }) => `\n${printable(table)} is stopped: ${message} (${code})\n`,
     ),
+    ...report.notVerified.map(
+      ({ table, reason }) => `\nnot verified: ${printable(table)}: ${printable(reason)}\n`,
+    ),
     renderVerdict(report, style),
   ].join('');
 }
 
 function renderTableDifferences({
-  table,
+  table: routed,
+  source,
   differences,
   moving,
 }: VerifyReport['tables'][number]): string {
+  const table = source === undefined ? routed : `${routed} (${source})`;
   const lines = differences.slice(0, keysShown).map(({ key, kind, columns }) => {
     const where = columns === undefined ? '' : ` in ${columns.join(', ')}`;
     return `  ${printable(key)}  ${wordFor[kind]}${where}\n`;
@@ -80,7 +85,11 @@ function renderLayerDifferences({
 }
 
 function renderVerdict(report: VerifyReport, style: Style): string {
-  if (report.ok) return `\n${style.green('source = ODS = layers')}: 0 differences\n`;
+  if (report.ok) {
+    const left = report.notVerified.length;
+    const rest = left === 0 ? '' : `; ${formatCounted(left, 'table')} not verified`;
+    return `\n${style.green('source = ODS = layers')}: 0 differences${rest}\n`;
+  }
   const inTables = report.tables.reduce((sum, { differences }) => sum + differences.length, 0);
   const inLayers = report.layers.reduce((sum, { differences }) => sum + differences, 0);
   const counts = [

@@ -147,7 +147,7 @@ function decoder(
 }
 
 /** `-1.5e3` -> -1500 at scale 0; `12.50` -> 1250 at scale 2. */
-function parseNumber(text: string): { unscaled: bigint; scale: number } {
+export function parseNumber(text: string): { unscaled: bigint; scale: number } {
   const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e');
   const [whole = '', fraction = ''] = mantissa.replace('+', '').split('.');
   const scale = fraction.length - Number(exponent);

@@ -58,6 +58,7 @@ const status: StatusReport = {
     },
   ],
   snapshot: [{ table: 'shop.订单', chunks: 4, rows: 2000, done: true }],
+  unmatched: [{ table: 'app.events', rows: 1200 }],
   layers: [
     {
       name: 'dwd.order_wide',
@@ -212,6 +213,11 @@ table      chunks   rows  state
 ─────────  ──────  ─────  ─────
 shop.订单       4  2,000  done
 
+rows without a route
+table       left out
+──────────  ────────
+app.events     1,200
+
 layers
 model           way       rows  keys recomputed  rebuilds  right as of
 ──────────────  ───────  ─────  ───────────────  ────────  ────────────
@@ -250,6 +256,7 @@ test('verify lists the keys that differ, of tables and of layers', () => {
         ],
       },
     ],
+    notVerified: [{ table: 'shop.events', reason: 'rows are left out' }],
     stopped: [{ table: 'shop.v', code: 'CDC_TYPE_UNSUPPORTED', message: 'column v', at: '' }],
     layers: [
       {
@@ -270,8 +277,11 @@ test('verify lists the keys that differ, of tables and of layers', () => {
   expect(text).toContain('dwd.order_wide, by key:\n  ["42"]\n');
   expect(text).toContain('shop.v is stopped: column v (CDC_TYPE_UNSUPPORTED)\n');
   expect(text).toMatch(/\ndifferences: 3 in tables, 1 in layers, 1 table stopped\n$/);
-  const right = { ok: true, tables: [], stopped: [], layers: [] };
+  expect(text).toContain('not verified: shop.events: rows are left out\n');
+  const right = { ok: true, tables: [], notVerified: [], stopped: [], layers: [] };
   expect(renderVerify(right, plainStyle)).toMatch(/source = ODS = layers: 0 differences\n$/);
+  const left = { ...right, notVerified: report.notVerified };
+  expect(renderVerify(left, plainStyle)).toMatch(/: 0 differences; 1 table not verified\n$/);
 });
 
 test('a plan shows the way of each model and why, the statements and the problems', () => {
