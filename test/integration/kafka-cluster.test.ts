@@ -1,6 +1,8 @@
+import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KafkaCluster } from '../../src/kafka/kafka-cluster.ts';
 import type { KafkaConnection } from '../../src/kafka/options.ts';
+import { RecordBatchWriter } from '../../src/kafka/record-batch-writer.ts';
 import { openTestCluster, randomName, testKafka } from '../support/kafka.ts';
 import { openForeignProducer, sendNumbered } from '../support/kafka-foreign.ts';
 import { readToEnd, textsOf } from '../support/kafka-reading.ts';
@@ -189,6 +191,27 @@ describe('fetching', () => {
       expect(textsOf(rest.records)).toEqual(values.slice(321));
     },
   );
+
+  test('reads what kafkajs has compressed, and what came through a producer of ours', async () => {
+    const topic = await newTopic();
+    await using foreign = await openForeignProducer(connection);
+    const compression = kafkajs.CompressionTypes.GZIP;
+    const messages = [{ key: 'k', value: 'by kafkajs '.repeat(100), headers: { n: '1' } }];
+    await foreign.send({ topic, messages, compression });
+    const batch = new RecordBatchWriter();
+    batch.begin(1_700_000_000_000);
+    batch.nullKey();
+    const { writer } = batch;
+    writer.offset += writer.buffer.write('by us', writer.offset);
+    batch.endValue();
+    batch.endRecord();
+    await using producer = await cluster.openProducer({ writerId: randomName('writer') });
+
+    expect(await producer.send(topic, 0, await batch.seal('none'))).toBe(1);
+
+    const { records } = await readToEnd(cluster, topic);
+    expect(textsOf(records)).toEqual(['by kafkajs '.repeat(100), 'by us']);
+  });
 
   test('stamps records with the time of the broker where the topic says so', async () => {
     const topic = await newTopic(1, { 'message.timestamp.type': 'LogAppendTime' });
