@@ -3,7 +3,10 @@ import { describe, expect, test } from 'vitest';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { openCatalog } from '../../src/catalog/lmdb-catalog.ts';
 import { MemoryCatalog } from '../../src/catalog/memory-catalog.ts';
+import { type StateEngine, StateTable } from '../../src/load/clickhouse/state-table.ts';
+import { WarehouseCatalog } from '../../src/load/clickhouse/warehouse-catalog.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
+import { openTestEngine } from '../support/test-engine.ts';
 
 interface OpenedCatalog extends AsyncDisposable {
   readonly catalog: Catalog;
@@ -22,6 +25,12 @@ const implementations: Record<string, () => Promise<OpenedCatalog>> = {
       await folder[Symbol.asyncDispose]();
     };
     return { catalog, [Symbol.asyncDispose]: close };
+  },
+  warehouse: async () => {
+    const opened = await openTestEngine();
+    const table = new StateTable(opened.engine as StateEngine);
+    const catalog = await WarehouseCatalog.takeOver(table, 'test', 'test');
+    return { catalog, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
   },
 };
 

@@ -62,6 +62,8 @@ export class WarehouseCatalog implements Catalog {
     for (const key of keys) values.set(key, values.get(key) ?? '');
     values.delete(ownerKey);
     await catalog.#write([...values]);
+    // It is about the catalog, not in it.
+    catalog.#values.delete(ownerKey);
     return catalog;
   }
 
