@@ -1,5 +1,5 @@
 import type { ByteWriter } from '../lib/byte-writer.ts';
-import { writeInt32 } from './digits.ts';
+import { writeUint32 } from './digits.ts';
 import { writeFloat64 } from './float-text.ts';
 
 /** Texts and bytes of a row inside JSON strings. */
@@ -183,7 +183,7 @@ export function writeGeometry(
   place = writeBase64(to, place, from, start + 4, end);
   place += to.write('","srid":', place, 'latin1');
   const srid = from.readInt32LE(start);
-  place = srid === 0 ? place + to.write('null', place, 'latin1') : writeInt32(to, place, srid);
+  place = srid === 0 ? place + to.write('null', place, 'latin1') : writeUint32(to, place, srid);
   to[place++] = 125;
   return place;
 }

@@ -32,11 +32,7 @@ export function addValue(
       quoted(code, () => addDatetime(code, fspOf(type), 'T').text('Z'));
       return;
     case 'base64':
-      quoted(code, () =>
-        type.kind === 'geometry'
-          ? code.run('q = writeBase64(o, q, b, p + 4, p + n);', 8)
-          : code.run('q = writeBase64(o, q, b, p, p + n);', 8),
-      );
+      quoted(code, () => code.run('q = writeBase64(o, q, b, p, p + n);', 8));
       return;
     case 'latin1':
       quoted(code, () => code.call('writeLatin1(w, b, p, p + n, r);'));

@@ -11,7 +11,9 @@ export function canalEvent(section: Section, place: ChangePlace): EventMessage[]
   }
   if (section.kind !== 'truncate') return [];
   const sql = section.ddl ?? `TRUNCATE TABLE ${quoted(section.table)}`;
-  return [message(section.table, section.version, sql, typeOf(sql), place)];
+  // Of one shard of several: no type says that the others keep their rows.
+  const type = section.only === undefined ? typeOf(sql) : 'QUERY';
+  return [message(section.table, section.version, sql, type, place)];
 }
 
 function quoted(id: TableId): string {

@@ -15,7 +15,9 @@ export function maxwellEvent(
   const { table, ddl } = section;
   const tail = { ts, ...(ddl !== undefined && { sql: ddl }) };
   if (section.kind === 'truncate') {
-    const isDrop = /^\s*drop\b/i.test(ddl ?? '') && section.only === undefined;
+    // Rows of one shard of several: neither word would be true of the table.
+    if (section.only !== undefined) return [];
+    const isDrop = /^\s*drop\b/i.test(ddl ?? '');
     return [message(isDrop ? 'table-drop' : 'table-truncate', table, tail)];
   }
   const { schema } = section;

@@ -1,4 +1,4 @@
-/** A number that a double may not hold: the digits of an integer, or the double of another number. */
+/** A number is its own text: a double may not hold it. */
 export type ExactValue =
   | string
   | boolean
@@ -7,23 +7,21 @@ export type ExactValue =
   | readonly ExactValue[]
   | { readonly [name: string]: ExactValue };
 
-/** JSON with its numbers as text, so that 64-bit integers stay what they are. 1.0E2 and 100.0 are equal. */
+/** JSON with its numbers as `{"number": text}`. */
 export function parseExact(text: string): ExactValue {
-  const tagged = text.replace(
-    /"(?:[^"\\]|\\.)*"|-?\d+(\.\d+)?([eE][+-]?\d+)?/g,
-    (token, fraction?: string, exponent?: string) => {
-      if (token.startsWith('"')) return token;
-      const isInteger = fraction === undefined && exponent === undefined;
-      return `{"number":"${isInteger ? token : `${Number(token)} double`}"}`;
-    },
+  const tagged = text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
+    token.startsWith('"') ? token : `{"number":"${token}"}`,
   );
   return JSON.parse(tagged) as ExactValue;
 }
 
-/** Every leaf by its path, `after.id`. */
+/** Every leaf by its path, `after.id`. Integers with all their digits; 1.0E2 and 100.0 are equal. */
 export function leavesOf(value: ExactValue, path = ''): Map<string, string> {
   if (value === null || typeof value !== 'object') return new Map([[path, JSON.stringify(value)]]);
-  if ('number' in value && typeof value.number === 'string') return new Map([[path, value.number]]);
+  if ('number' in value && typeof value.number === 'string') {
+    const { number } = value;
+    return new Map([[path, /^-?\d+$/.test(number) ? number : `${Number(number)} double`]]);
+  }
   const entries = Object.entries(value);
   if (entries.length === 0) return new Map([[path, Array.isArray(value) ? '[]' : '{}']]);
   return new Map(
