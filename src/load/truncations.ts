@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Version } from '../change/position.ts';
 
-const truncatedPrefix = 'load/truncated/';
+export const truncatedPrefix = 'load/truncated/';
 
 /** The newest truncate loaded of each table or part of it, by `scopeOf`; see `groupByTable` for what it is kept for. */
 export function truncations(catalog: Catalog): Map<string, Version> {

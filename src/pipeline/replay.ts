@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import { openCatalog } from '../catalog/lmdb-catalog.ts';
+import type { Version } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import { parseTablePatterns } from '../change/table-pattern.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
@@ -14,6 +15,7 @@ import { StateTable } from '../load/clickhouse/state-table.ts';
 import { warehouseConsumer } from '../load/loader.ts';
 import type { Sink } from '../load/sink.ts';
 import { groupByTable } from '../load/table-operations.ts';
+import { truncatedPrefix, truncations } from '../load/truncations.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { snapshotPrefix, type TableSnapshot } from './capture-state.ts';
@@ -24,7 +26,6 @@ import { parseReplayPlace, rangeGone, replayRange } from './replay-range.ts';
 import { findRoles, findRunner } from './roles.ts';
 import { routedTables } from './routed-tables.ts';
 import { shareOffsets } from './share-layout.ts';
-import { offsetKey } from './share-state.ts';
 
 export interface ReplayOptions {
   readonly logger: Logger;
@@ -53,6 +54,8 @@ export interface ReplayParts {
   readonly engine: ReplayEngine;
   readonly sink: Sink;
   readonly maxBatchBytes: number;
+  /** The newest truncate that was loaded, by `scopeOf`. */
+  readonly truncatedAt: ReadonlyMap<string, Version>;
 }
 
 /**
@@ -73,13 +76,14 @@ export async function replayProject(
     await using catalog = await openCatalog(join(stateFolder, 'catalog'));
     await using log = await openLog(config, catalog, logger);
     await using engine = await openEngine(config.warehouse, { stateFolder, logger });
-    const loaded =
+    const { loaded, truncatedAt } =
       config.log.type === 'embedded'
-        ? log.committed(warehouseConsumer)
-        : await loadedEverywhere(new StateTable(engine), config.load.shares);
+        ? { loaded: log.committed(warehouseConsumer), truncatedAt: truncations(catalog) }
+        : await loadState(new StateTable(engine), config.load.shares);
     const range = await replayRange(log, loaded, from, to || undefined);
     const { maxBatchBytes } = config.load;
-    const parts = { log, engine, sink: new ClickhouseSink(engine), maxBatchBytes };
+    const sink = new ClickhouseSink(engine);
+    const parts = { log, engine, sink, maxBatchBytes, truncatedAt };
     const matcher = options.tables && parseTablePatterns(options.tables);
     const wants = (table: TableId) => matcher?.matches(table) ?? true;
     const rows = await replay(parts, range, wants, signal);
@@ -120,7 +124,7 @@ export async function replay(
         const schema = log.schema(table, schemaVersion);
         if (schema === undefined) throw schemaLost(table, schemaVersion);
         const load = { schema, rowCount, chunks, ...(layout && { layout }) };
-        await replayRows(parts, load, firstVersion(log, table));
+        await replayRows(parts, load, oldestOfUse(parts, table));
         rows.set(table, (rows.get(table) ?? 0) + rowCount);
       }
     }
@@ -129,24 +133,37 @@ export async function replay(
 }
 
 /**
- * Rows from before the table's snapshot have been swept or written again by it. In a table that was made
- * anew since nothing would be there to win over them. Where several tables of the source go into one, all
- * of them were read after it was made.
+ * Rows from before the table's snapshot have been swept or written again by it, those from before a truncate
+ * are gone. In a table that was made anew, or lost them, nothing would be there to win over them. Where several
+ * tables of the source go into one, all of them were read after it was made.
  */
-function firstVersion(log: ChangeLog, table: TableId): bigint {
+function oldestOfUse({ log, truncatedAt }: ReplayParts, table: TableId): Version {
   const routed = [...routedTables(log)].filter(([, { target }]) => target === table);
   const sources = routed.length === 0 ? [table] : routed.map(([source]) => source);
-  const versions = sources.map((source) =>
+  const snapshots = sources.map((source) =>
     BigInt(log.checkpoint<TableSnapshot>(snapshotPrefix + source)?.firstVersion ?? 0),
   );
   // Math.min takes no bigints.
-  return versions.sort((left, right) => (left < right ? -1 : 1))[0] ?? 0n;
+  const [snapshot = 0n] = snapshots.sort((left, right) => (left < right ? -1 : 1));
+  const truncated = truncatedAt.get(table) ?? 0n;
+  return truncated > snapshot ? truncated : snapshot;
 }
 
-async function loadedEverywhere(table: StateTable, shares: number): Promise<number> {
+/** What all shares have loaded, and the truncates among it. */
+async function loadState(table: StateTable, count: number) {
   await table.create();
-  const { rows } = await table.read('', [offsetKey]);
-  return Math.min(...[...shareOffsets(rows, shares).values()].map((offset) => offset ?? 0));
+  const { rows } = await table.read(warehouseConsumer);
+  const offsets = [...shareOffsets(rows, count).values()].map((offset) => offset ?? 0);
+  const truncates = rows.filter(
+    ({ key, value }) => key.startsWith(truncatedPrefix) && value !== '',
+  );
+  const truncatedAt = new Map<string, Version>();
+  for (const { key, value } of truncates) {
+    const scope = key.slice(truncatedPrefix.length);
+    const version = BigInt(JSON.parse(value) as string);
+    if (version > (truncatedAt.get(scope) ?? 0n)) truncatedAt.set(scope, version);
+  }
+  return { loaded: Math.min(...offsets), truncatedAt };
 }
 
 /** Waits for the process that has the layers; without one does it here, unless loaders are at work. */

@@ -2,7 +2,6 @@ import type { TableId } from '../change/table-id.ts';
 import { CdcError } from '../errors.ts';
 import type { StateRow, StateTable, StoredState } from '../load/clickhouse/state-table.ts';
 import { epochOf, firstVersionOf } from '../load/clickhouse/warehouse-catalog.ts';
-import { warehouseConsumer } from '../load/loader.ts';
 import { allShares, offsetKey, progressKey, shareConsumer, shareOf } from './share-state.ts';
 
 /** Scope and key of the number of shares that the loading is divided into now. */
@@ -10,7 +9,7 @@ export const layoutScope = 'layout';
 export const layoutKey = 'shares';
 
 const planKey = 'load/plan';
-/** Keys `load/<what>/<table>` go where their table goes. */
+/** Keys `load/<what>/<table>`, or of a part of a table as `scopeOf` names it, go where their table goes. */
 const tableKey = /^load\/[a-z]+\/(.+)$/s;
 
 /**
@@ -62,8 +61,7 @@ function divideAnew(rows: readonly StoredState[], before: number, count: number)
     values.set(progressKey, former[0]?.get(progressKey) ?? '');
     values.set(planKey, plan?.text ?? '');
     for (const [key, value] of ofTables) {
-      const table: TableId = tableKey.exec(key)?.[1] ?? '';
-      if (shareOf(table, count) === id.number) values.set(key, value);
+      if (shareOf(tableOf(key), count) === id.number) values.set(key, value);
     }
     return [...values].map(([key, value], index) => ({
       scope,
@@ -72,6 +70,11 @@ function divideAnew(rows: readonly StoredState[], before: number, count: number)
       version: firstVersionOf(epoch) + BigInt(index),
     }));
   });
+}
+
+function tableOf(key: string): TableId {
+  const scope = tableKey.exec(key)?.[1] ?? '';
+  return scope.startsWith('[') ? String((JSON.parse(scope) as unknown[])[0]) : scope;
 }
 
 /** The place of every share of the present layout: its offset, or undefined before it was first loaded. */
@@ -86,8 +89,4 @@ export function shareOffsets(
       return [scope, row === undefined || row.value === '' ? undefined : Number(row.value)];
     }),
   );
-}
-
-export function isShareScope(scope: string): boolean {
-  return scope.startsWith(warehouseConsumer);
 }
