@@ -66,12 +66,20 @@ function readLength(from: Buffer, at: number): number {
   }
 }
 
+/** Bytes of a UInt64 up to its highest that is not 0, at least `least`. */
+function usedBytes(from: Buffer, at: number, least: number): number {
+  let size = 8;
+  while (size > least && from[at + size - 1] === 0) size--;
+  return size;
+}
+
 /** What generated code may call. */
 export const runtime = {
   copyBytes,
   copyPlain,
   differs,
   readLength,
+  usedBytes,
   writeBase64,
   writeDate,
   writeDatetime,

@@ -41,10 +41,12 @@ export function addValue(
       quoted(code, () => code.run(`q = writeUnscaled(o, q, b, p, ${fixedBytes(type)});`, 48));
       return;
     case 'bits':
-      quoted(code, () => code.run(`q = writeBase64(o, q, b, p, p + ${bitBytes(column)});`, 16));
+      quoted(code, () =>
+        code.run(`q = writeBase64(o, q, b, p, p + usedBytes(b, p, ${bitBytes(column)}));`, 16),
+      );
       return;
     case 'boolean':
-      code.choose('b[p]', code.inner().text('true'), code.inner().text('false'));
+      addBoolean(code);
       return;
     case 'geometry':
       code.run(
@@ -162,7 +164,15 @@ function fspOf(type: ColumnType): number {
   return 'fsp' in type ? type.fsp : 0;
 }
 
-/** How many bits a bit column has; its column type does not say. */
+/** A wider value, which came with a schema that is not this one any more, is a number: no boolean holds it. */
+function addBoolean(code: JsonCode): void {
+  const inner = () => code.inner();
+  const either = inner().choose('b[p] === 0', inner().text('false'), inner().text('true'));
+  const number = inner().run(integer(64, true), 20);
+  code.choose('b[p] < 2 && usedBytes(b, p, 1) === 1', either, number);
+}
+
+/** How many bits a bit column has; its column type does not say, nor the version of its schema. */
 export function bitsOf({ sourceType }: Column): number {
   return Number(/^bit\((\d+)\)/i.exec(sourceType)?.[1] ?? 1);
 }
