@@ -33,6 +33,22 @@ async function createProject(
   return new CdcProject(folder);
 }
 
+/** The rows of several queries, read by one command. */
+async function queryAll<K extends string>(
+  project: CdcProject,
+  queries: Readonly<Record<K, string>>,
+): Promise<Record<K, object[]>> {
+  const parts = Object.entries<string>(queries).map(
+    ([name, sql]) =>
+      `SELECT '${name}' AS name, formatRowNoNewline('JSONEachRow', *) AS row FROM (${sql})`,
+  );
+  const rows = await project.query<{ name: K; row: string }>(parts.join(' UNION ALL '));
+  const found = (name: string) => rows.filter((row) => row.name === name);
+  return Object.fromEntries(
+    Object.keys(queries).map((name) => [name, found(name).map(({ row }) => JSON.parse(row))]),
+  ) as Record<K, object[]>;
+}
+
 const revenue = `-- key: customer
 -- description: Orders of each customer.
 SELECT ifNull(customer, '') AS customer, count() AS orders, sum(amount) AS revenue
@@ -190,16 +206,15 @@ source:
   await project.succeed('check');
   await project.succeed('init');
 
-  const everything = async () => ({
-    orders: await project.query(
-      'SELECT id, customer, amount, toString(at) AS at FROM shop.orders ORDER BY id',
-    ),
-    stock: await project.query('SELECT * FROM shop.stock ORDER BY sku'),
-    canal: await project.query('SELECT * FROM canal.orders ORDER BY id'),
-    logs: await project.query('SELECT * FROM web.access ORDER BY _offset'),
-    app: await project.query('SELECT * FROM app.payments ORDER BY id'),
-    revenue: await project.query('SELECT * FROM dws.revenue ORDER BY customer'),
-  });
+  const everything = () =>
+    queryAll(project, {
+      orders: 'SELECT id, customer, amount, toString(at) AS at FROM shop.orders ORDER BY id',
+      stock: 'SELECT * FROM shop.stock ORDER BY sku',
+      canal: 'SELECT * FROM canal.orders ORDER BY id',
+      logs: 'SELECT * FROM web.access ORDER BY _offset',
+      app: 'SELECT * FROM app.payments ORDER BY id',
+      revenue: 'SELECT * FROM dws.revenue ORDER BY customer',
+    });
   const before = await everything();
   expect(before.orders).toEqual([
     { id: 1, customer: 'ann', amount: 13, at: '2026-01-31 12:00:00.123456' },

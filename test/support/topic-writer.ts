@@ -1,5 +1,6 @@
-import kafkajs, { type Admin, type Producer } from 'kafkajs';
+import kafkajs, { type Admin, type Kafka, type Producer } from 'kafkajs';
 import type { KafkaConnection } from '../../src/kafka/options.ts';
+import { waitUntil } from './wait-until.ts';
 
 export interface TopicMessage {
   readonly value: string | null;
@@ -9,31 +10,37 @@ export interface TopicMessage {
 
 /** Writes messages as another tool would, with kafkajs's own producer. */
 export class TopicWriter implements AsyncDisposable {
-  readonly #producer: Producer;
+  readonly #kafka: Kafka;
   readonly #admin: Admin;
+  #producer: Producer;
 
   static async open({ brokers }: KafkaConnection): Promise<TopicWriter> {
     const kafka = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING });
-    const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
     const admin = kafka.admin();
-    await Promise.all([producer.connect(), admin.connect()]);
-    return new TopicWriter(producer, admin);
+    await admin.connect();
+    return new TopicWriter(kafka, admin, await openProducer(kafka));
   }
 
-  private constructor(producer: Producer, admin: Admin) {
-    this.#producer = producer;
+  private constructor(kafka: Kafka, admin: Admin, producer: Producer) {
+    this.#kafka = kafka;
     this.#admin = admin;
+    this.#producer = producer;
   }
 
   async createTopic(topic: string, partitions = 1): Promise<void> {
     await this.#admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }],
     });
+    await this.#waitForLeaders(topic, partitions);
   }
 
   async addPartitions(topic: string, partitions: number): Promise<void> {
     await this.#admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] });
+    await this.#waitForLeaders(topic, partitions);
+    // kafkajs drops messages for partitions that it does not know yet, and says nothing.
+    await this.#producer.disconnect();
+    this.#producer = await openProducer(this.#kafka);
   }
 
   async deleteTopic(topic: string): Promise<void> {
@@ -55,7 +62,22 @@ export class TopicWriter implements AsyncDisposable {
     }
   }
 
+  /** The broker knows of a new partition a moment later; kafkajs's own waiting gives up on that. */
+  async #waitForLeaders(topic: string, partitions: number): Promise<void> {
+    await waitUntil(`${topic} has leaders`, async () => {
+      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+      const found = topics[0]?.partitions.filter(({ leader }) => leader >= 0);
+      return found?.length === partitions;
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#producer.disconnect(), this.#admin.disconnect()]);
   }
+}
+
+async function openProducer(kafka: Kafka): Promise<Producer> {
+  const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+  await producer.connect();
+  return producer;
 }
