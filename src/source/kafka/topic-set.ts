@@ -32,16 +32,15 @@ export async function findTopics(
   return topics;
 }
 
+/** The first or the last offset of every partition. */
 export async function endsOf(
   cluster: TopicCluster,
   topics: Iterable<string>,
   end: 'low' | 'high',
 ): Promise<OffsetVector> {
-  const offsets = new Map<string, number>();
-  for (const topic of topics) {
-    for (const bounds of await cluster.bounds(topic)) {
-      offsets.set(partitionKey(topic, bounds.partition), bounds[end]);
-    }
-  }
-  return offsets;
+  const found = [...topics].map(async (topic) => {
+    const bounds = await cluster.bounds(topic);
+    return bounds.map((each) => [partitionKey(topic, each.partition), each[end]] as const);
+  });
+  return new Map((await Promise.all(found)).flat());
 }
