@@ -97,6 +97,8 @@ export interface SchemaSection {
   /** Value of an added column in rows that existed before, as SQL literal text by column name. */
   readonly defaults?: Readonly<Record<string, string>>;
   readonly version: Version;
+  /** Where a log with topics tells of it; set by the router. */
+  readonly topics?: readonly string[];
 }
 
 /** Every row older than `version` is gone: TRUNCATE, DROP or a rename away. A barrier for the table. */
@@ -106,6 +108,8 @@ export interface TruncateSection {
   /** The statement; for people. */
   readonly ddl?: string;
   readonly version: Version;
+  /** As of a schema section. */
+  readonly topics?: readonly string[];
   readonly only?: RowCondition;
   /** When it arrived, a number as text: for tables whose schema has `arrival`. */
   readonly arrival?: string;

@@ -1,5 +1,6 @@
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { ChangeBatch } from '../../change/change-batch.ts';
+import type { MessageLayout } from '../../change/message-layout.ts';
 import type { TableId } from '../../change/table-id.ts';
 import type { TableSchema } from '../../change/table-schema.ts';
 import { CdcError } from '../../errors.ts';
@@ -18,7 +19,10 @@ export interface KafkaLogSetup {
   readonly options: KafkaLogOptions;
   /** Begins the names of all topics. */
   readonly prefix: string;
-  readonly format: ChangeFormat;
+  /** How messages of a table can be taken apart. */
+  readonly layout: (schema: TableSchema) => MessageLayout;
+  /** Asked for when this process becomes the writer. */
+  readonly openFormat: () => Promise<ChangeFormat>;
   /** Keeps the offsets of consumers; best where the data goes. Stays the caller's. */
   readonly offsets: Catalog;
   readonly logger: Logger;
@@ -57,7 +61,7 @@ export class KafkaLog implements ChangeLog {
   }
 
   private constructor(setup: KafkaLogSetup) {
-    const { cluster, options, prefix, format } = setup;
+    const { cluster, options, prefix, layout } = setup;
     this.#setup = setup;
     this.#topics = new LogTopics(cluster, options, prefix);
     const commitsTopic = this.#topics.names.commits;
@@ -65,7 +69,7 @@ export class KafkaLog implements ChangeLog {
       cluster,
       commitsTopic,
       schema: (table, version) => this.schema(table, version),
-      layout: (schema) => format.layout(schema),
+      layout,
     });
     this.#commits = new CommitLog(cluster, commitsTopic, this.#reader, setup.logger);
   }
@@ -191,11 +195,11 @@ export class KafkaLog implements ChangeLog {
     this.#following.abort();
     await this.#followed;
     await this.#writer?.[Symbol.asyncDispose]();
-    const { cluster, options, format, logger } = this.#setup;
+    const { cluster, options, logger } = this.#setup;
     this.#writer = await LogWriter.open({
       cluster,
       options,
-      format,
+      format: await this.#setup.openFormat(),
       logger,
       topics: this.#topics,
       state: this.#commits.state,

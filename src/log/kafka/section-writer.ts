@@ -1,4 +1,4 @@
-import type { ChangeBatch, Section } from '../../change/change-batch.ts';
+import type { ChangeBatch, RowsSection, Section } from '../../change/change-batch.ts';
 import type { TableId } from '../../change/table-id.ts';
 import type { TableSchema } from '../../change/table-schema.ts';
 import { CdcError } from '../../errors.ts';
@@ -36,6 +36,8 @@ export class SectionWriter {
   /** Schemas that no commit knows yet. */
   readonly #schemas = new Map<string, TableSchema>();
   readonly #newest = new Map<TableId, TableSchema>();
+  /** A table of each topic, for messages. */
+  readonly #tables = new Map<string, TableId>();
   /** The transaction of which parts were written. */
   #open: { readonly id: string; readonly changes: ChangeCounts } | undefined;
 
@@ -75,10 +77,8 @@ export class SectionWriter {
   explain(error: unknown): unknown {
     if (!(error instanceof CdcError) || error.code !== 'CDC_KAFKA_TOPIC_NOT_FOUND') return error;
     const topic = String(error.details['topic']);
-    const tables = [...this.#context.state.newestSchemas().keys()];
-    const table = tables.find((id) => this.#topicOf({ table: id }) === topic);
     this.#context.reported.add(topic);
-    return topicLost(topic, table ?? topic, error);
+    return topicLost(topic, this.#tables.get(topic) ?? topic, error);
   }
 
   async #writeSection(section: Section, places: BatchPlaces, sink: StepSink): Promise<void> {
@@ -103,8 +103,7 @@ export class SectionWriter {
     sink.barrier(barrier);
     const place = places.at(version);
     for (const event of format.events(barrier, before, place)) {
-      const topic = event.to === 'table' ? this.#topicOf(barrier) : undefined;
-      await this.#writeEvent(event, { table, version, place }, topic);
+      await this.#writeEvent(event, { table, version, place }, this.#topicsOf(barrier));
     }
   }
 
@@ -113,20 +112,31 @@ export class SectionWriter {
     await this.#writeEvent(event, { version: place.mark.end, place });
   }
 
-  async #writeEvent(event: EventMessage, about: EventPlace, tableTopic?: string): Promise<void> {
+  async #writeEvent(
+    event: EventMessage,
+    about: EventPlace,
+    tableTopics: readonly string[] = [],
+  ): Promise<void> {
     const { names } = this.#context.topics;
-    const topic = event.to === 'table' ? tableTopic : names[event.to];
-    if (topic === undefined) return;
-    for (const partition of await this.#partitionsOf(topic, about.table ?? topic)) {
-      this.#changes.writeEvent(event, about, partition);
+    for (const topic of event.to === 'table' ? tableTopics : [names[event.to]]) {
+      for (const partition of await this.#partitionsOf(topic, about.table ?? topic)) {
+        this.#changes.writeEvent(event, about, partition);
+      }
     }
   }
 
-  #topicOf(section: { readonly topic?: string; readonly table: TableId }): string {
-    return section.topic ?? `${this.#context.topics.names.schema}.${section.table}`;
+  /** Without a router, as in tests, a topic is named after its table. */
+  #topicOf({ topic, table }: RowsSection): string {
+    return topic ?? `${this.#context.topics.names.schema}.${table}`;
+  }
+
+  #topicsOf(barrier: Barrier): readonly string[] {
+    const known = 'topics' in barrier ? barrier.topics : undefined;
+    return known ?? [`${this.#context.topics.names.schema}.${barrier.table}`];
   }
 
   async #partitionsOf(topic: string, table: TableId): Promise<readonly PartitionBatch[]> {
+    this.#tables.set(topic, table);
     if (this.lost.has(topic)) {
       this.#context.reported.add(topic);
       throw topicLost(topic, table);

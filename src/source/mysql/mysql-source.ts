@@ -61,9 +61,9 @@ export class MysqlSource implements Source {
     this.#logger = context.logger.child({ component: 'source' });
   }
 
-  async describe(): Promise<{ server: string; version: string }> {
+  async describe(): Promise<{ server: string; version: string; serverId: number }> {
     const { server } = await this.#connected();
-    return { server: server.flavour, version: server.version };
+    return { server: server.flavour, version: server.version, serverId: server.serverId };
   }
 
   preflight(): Promise<Problem[]> {

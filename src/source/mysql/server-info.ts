@@ -10,16 +10,20 @@ export interface ServerInfo {
   readonly minor: number;
   /** `@@server_uuid`; on MariaDB `server_id-gtid_domain_id`, it has no uuid. */
   readonly identity: string;
+  /** `@@server_id`. */
+  readonly serverId: number;
   /** MySQL: gtid_mode is ON. MariaDB always has GTIDs. */
   readonly gtid: boolean;
 }
 
 export async function readServerInfo(session: MysqlSession): Promise<ServerInfo> {
-  const row = await session.row<{ version: string }>('SELECT VERSION() AS version');
+  const row = await session.row<{ version: string; serverId: string }>(
+    'SELECT VERSION() AS version, @@server_id AS serverId',
+  );
   const version = row?.version ?? '';
   const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   const flavour = /mariadb/i.test(version) ? 'mariadb' : 'mysql';
-  const base = { flavour, version, major, minor } as const;
+  const base = { flavour, version, major, minor, serverId: Number(row?.serverId) } as const;
   if (flavour === 'mariadb') {
     const ids = await session.row<{ identity: string }>(
       `SELECT CONCAT(@@server_id, '-', @@gtid_domain_id) AS identity`,

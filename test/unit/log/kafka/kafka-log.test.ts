@@ -29,7 +29,8 @@ function openLog(kafka: MemoryKafka, settings: object = {}): Promise<KafkaLog> {
     cluster: kafka.cluster(),
     options,
     prefix: 'shop',
-    format: plainFormat,
+    layout: plainFormat.layout,
+    openFormat: async () => plainFormat,
     offsets: new MemoryCatalog(),
     logger: createSilentLogger(),
   });
