@@ -48,8 +48,7 @@ export class TopicWriter implements AsyncDisposable {
   }
 
   async write(topic: string, messages: readonly TopicMessage[]): Promise<void> {
-    for (let at = 0; at < messages.length; at += 5_000) {
-      const part = messages.slice(at, at + 5_000);
+    for (const part of batchesOf(messages)) {
       await this.#producer.send({
         topic,
         acks: -1,
@@ -80,4 +79,21 @@ async function openProducer(kafka: Kafka): Promise<Producer> {
   const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
   await producer.connect();
   return producer;
+}
+
+/** A batch of a partition must stay under 1 MB, and one partition may get all messages. */
+function* batchesOf(messages: readonly TopicMessage[]): Generator<TopicMessage[]> {
+  let batch: TopicMessage[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = (message.value?.length ?? 0) + (message.key?.length ?? 0) + 100;
+    if (bytes + size > 700_000) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(message);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
 }

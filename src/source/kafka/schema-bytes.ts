@@ -9,9 +9,9 @@ const typesStart = Buffer.from('"mysqlType":{');
  * does not begin so. The row or envelope is what follows, up to the last byte.
  */
 export function connectPrefix(value: Buffer): Buffer | undefined {
-  if (!beginsWith(value, schemaStart)) return undefined;
+  if (!standsAt(value, schemaStart, 0)) return undefined;
   const end = endOfValue(value, schemaStart.length);
-  if (end === undefined || !beginsWith(value.subarray(end), payloadStart)) return undefined;
+  if (end === undefined || !standsAt(value, payloadStart, end)) return undefined;
   return value.subarray(0, end + payloadStart.length);
 }
 
@@ -22,18 +22,21 @@ export function payloadAfter(prefix: Buffer, value: Buffer): Buffer {
   return value.subarray(prefix.length, end);
 }
 
-/** `"mysqlType":{...}` of a message of Canal. Values there are text, so the name stands nowhere else. */
-export function canalTypes(value: Buffer): Buffer | undefined {
-  const start = value.indexOf(typesStart);
-  if (start < 0) return undefined;
+/** Where `"mysqlType":{...}` of a message of Canal begins. Values there are text, so the name stands nowhere else. */
+export function canalTypesStart(value: Buffer): number {
+  return value.indexOf(typesStart);
+}
+
+/** `"mysqlType":{...}`, which begins at `start`. */
+export function canalTypes(value: Buffer, start: number): Buffer | undefined {
   const end = endOfValue(value, start + typesStart.length - 1);
   return end === undefined ? undefined : value.subarray(start, end);
 }
 
-export function beginsWith(value: Buffer, start: Buffer): boolean {
-  return (
-    value.length >= start.length && value.compare(start, 0, start.length, 0, start.length) === 0
-  );
+/** Whether `part` stands in `value` at `start`. */
+export function standsAt(value: Buffer, part: Buffer, start: number): boolean {
+  const end = start + part.length;
+  return end <= value.length && value.compare(part, 0, part.length, start, end) === 0;
 }
 
 /** The place after the JSON object or `null` that begins at `from`; undefined when there is none. */

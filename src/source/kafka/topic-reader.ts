@@ -9,7 +9,13 @@ import { readCanalSchema } from './canal-schema.ts';
 import { controlMessageIn } from './control-message.ts';
 import type { MessageSchema } from './message-schema.ts';
 import type { SchemaBook } from './schema-book.ts';
-import { beginsWith, canalTypes, connectPrefix, payloadAfter } from './schema-bytes.ts';
+import {
+  canalTypes,
+  canalTypesStart,
+  connectPrefix,
+  payloadAfter,
+  standsAt,
+} from './schema-bytes.ts';
 import { tableNameIn } from './table-name.ts';
 import { layoutOf, type TopicTable, withEncodings } from './topic-table.ts';
 
@@ -129,19 +135,16 @@ export class TopicReader {
   #describe(value: Buffer): Description | undefined {
     const { format } = this.#first;
     if (format === 'maxwell') return undefined;
-    const isCanal = format === 'canal';
-    const bytes = isCanal ? canalTypes(value) : undefined;
-    if (isCanal && bytes === undefined) return undefined;
-    const known = this.#descriptions.findIndex((each) =>
-      bytes === undefined ? beginsWith(value, each.bytes) : bytes.equals(each.bytes),
-    );
+    const start = format === 'canal' ? canalTypesStart(value) : 0;
+    if (start < 0) return undefined;
+    const known = this.#descriptions.findIndex(({ bytes }) => standsAt(value, bytes, start));
     if (known === 0) return this.#descriptions[0];
     if (known > 0) {
       const [found] = this.#descriptions.splice(known, 1);
       if (found !== undefined) this.#descriptions.unshift(found);
       return found;
     }
-    const fresh = bytes ?? connectPrefix(value);
+    const fresh = format === 'canal' ? canalTypes(value, start) : connectPrefix(value);
     if (fresh === undefined) return undefined;
     // A copy: the message is part of a fetched answer, which must not be kept for it.
     const description = { bytes: Buffer.from(fresh), schemas: new Map() };
