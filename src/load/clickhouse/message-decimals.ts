@@ -12,21 +12,19 @@ const maxDigits = 76;
  */
 export function decimalOfText(text: string, type: ColumnType): ValueReading {
   const { precision, scale } = decimalOf(type);
+  const digits = precision - scale;
   const value = `${parserOf(precision)}(${text}, ${scale})`;
-  const plain = quoteString(`^[-+]?0*[0-9]{0,${precision - scale}}(\\.[0-9]{0,${scale}}0*)?$`);
-  const exponential = quoteString('^[-+]?[0-9]+(\\.[0-9]*)?[eE][-+]?[0-9]{1,3}$');
-  // With all digits that the engine has behind the point; digits behind even these are not allowed.
-  const wideScale = maxDigits - (precision - scale);
-  const digits = `toInt64(length(extract(${text}, ${quoteString('\\.([0-9]*)')})))`;
-  const exponent = `toInt64OrZero(extract(${text}, ${quoteString('[eE]([-+]?[0-9]+)$')}))`;
-  const isExact =
-    `match(${text}, ${exponential}) AND ${digits} - ${exponent} <= ${wideScale} ` +
-    `AND ifNull(toDecimal256OrNull(${text}, ${wideScale}) = ${value}, 0)`;
+  const whole = digits === 0 ? '0+' : `0*[0-9]{1,${digits}}`;
+  const fraction = scale === 0 ? '' : `|0*\\.[0-9]{1,${scale}}0*`;
+  const plain = `^[-+]?(${whole}(\\.[0-9]{0,${scale}}0*)?${fraction})$`;
+  const exponential = `^[-+]?[0-9]+(\\.[0-9]{0,${scale}})?[eE][-+]?[0-9]{1,2}$`;
+  // The same with all digits that the engine has behind the point.
+  const wide = `toDecimal256OrNull(${text}, ${maxDigits - digits})`;
   return {
-    value: cast(value, type),
+    value: `CAST(${value}, ${quoteString(clickhouseType({ type, nullable: true }))})`,
     fits:
-      `(isNotNull(${value}) AND match(${text}, '[0-9]') ` +
-      `AND (match(${text}, ${plain}) OR (${isExact})))`,
+      `(match(${text}, ${quoteString(plain)}) ` +
+      `OR (match(${text}, ${quoteString(exponential)}) AND ${wide} = ${value}))`,
   };
 }
 
@@ -46,10 +44,6 @@ export function decimalOfBytes(text: string, type: ColumnType): ValueReading {
 
 function decimalOf(type: ColumnType): { precision: number; scale: number } {
   return type.kind === 'decimal' ? type : { precision: 0, scale: 0 };
-}
-
-function cast(value: string, type: ColumnType): string {
-  return `CAST(${value}, ${quoteString(clickhouseType({ type, nullable: true }))})`;
 }
 
 function parserOf(precision: number): string {

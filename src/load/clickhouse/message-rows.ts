@@ -9,10 +9,8 @@ export const names = {
   arrival: '_a',
   /** Why the reader could not place the message; NULL as a rule. */
   refusal: '_e',
-  /** What is wrong with the envelope; empty as a rule. */
-  wrong: '_w',
-  /** 1: the message is none about rows. */
-  ignored: '_i',
+  /** What the message says that it is: insert, update, delete, ... */
+  operation: '_op',
   deleted: '_d',
   /** The message as it came, where a column needs it. */
   raw: 'raw',
@@ -28,20 +26,17 @@ export function textName(column: number): string {
 export interface MessageRows {
   /** Type of the whole line. */
   readonly lineType: string;
-  /** Query over the lines in `from`; `extra` are columns of `from` to be kept. */
-  readonly query: (from: string, options: RowsOptions) => string;
+  /** Query over the lines in `from`, which keeps the columns `keeps` of it. */
+  readonly query: (from: string, keeps: readonly string[], where?: string) => string;
   /** SQL of the arguments of a JSON function that lead from the raw line to the row. */
   readonly rowPlace: readonly string[];
+  /** Operations that are about rows, and SQL of what is to be passed over; undefined where there are none. */
+  readonly operations: readonly string[] | undefined;
+  readonly isIgnored: string | undefined;
+  /** Whether a row's version may be NULL: the message has to say it. */
+  readonly mayLackVersion: boolean;
   /** Each line is one row. */
   readonly isOneToOne: boolean;
-  /** Rows may be deleted ones. */
-  readonly hasDeletes: boolean;
-}
-
-export interface RowsOptions {
-  readonly keeps: readonly string[];
-  /** Leaves out what is not about rows. */
-  readonly withoutIgnored: boolean;
 }
 
 /** Undefined where two columns cannot both be read: one lies within the other. */
@@ -51,16 +46,16 @@ export function messageRows(schema: TableSchema, layout: MessageLayout): Message
   return draft.isPossible ? rows : undefined;
 }
 
-/** The path of a column from the row's place, or from the line. */
-function pathOf(layout: MessageLayout, name: string): readonly string[] {
+/** Of a column: from the row's place, or with an empty name in front from the line. */
+export function pathOf(layout: MessageLayout, name: string): readonly string[] {
   return layout.paths?.[name] ?? [name];
 }
 
 class RowsDraft {
   readonly layout: MessageLayout;
-  readonly line = new ObjectShape();
   readonly message: readonly string[];
   isPossible = true;
+  readonly #line = new ObjectShape();
   readonly #columns: readonly { readonly path: readonly string[]; readonly isKey: boolean }[];
 
   constructor({ columns, key }: TableSchema, layout: MessageLayout) {
@@ -70,24 +65,25 @@ class RowsDraft {
       path: pathOf(layout, name),
       isKey: key.includes(name),
     }));
-    this.line.add(['v'], 'UInt64');
-    this.line.add(['a'], 'UInt64');
-    this.line.add(['e']);
   }
 
-  /** A field of the line; SQL of it. */
+  get lineType(): string {
+    return this.#line.type;
+  }
+
+  /** SQL of a field of the line. */
   want(path: readonly string[], type?: string): string {
-    if (!this.line.add(path, type)) this.isPossible = false;
+    if (!this.#line.add(path, type)) this.isPossible = false;
     // The shape grows, but the places of what is in it stay.
-    return this.line.field('line', path);
+    return this.#line.field('line', path);
   }
 
-  /** A field of the envelope; SQL of it. */
-  field(...path: readonly string[]): string {
-    return this.want([...this.message, ...path]);
+  /** SQL of a field of the envelope. */
+  field(path: readonly string[], type?: string): string {
+    return this.want([...this.message, ...path], type);
   }
 
-  /** The fields of an image of the row, or of its key only, as a type of its own. */
+  /** The fields of an image of the row, or of its key only. */
   image(onlyKey = false): ObjectShape {
     const shape = new ObjectShape();
     for (const { path, isKey } of this.#columns) {
@@ -97,48 +93,46 @@ class RowsDraft {
     return shape;
   }
 
-  /** The columns as texts; those of the line itself are the same whatever the row's place is. */
-  texts(sql: (path: readonly string[], isKey: boolean) => string): string[] {
-    return this.#columns.map(({ path, isKey }, index) => {
-      const text = path[0] === '' ? `_l${index + 1}` : sql(path, isKey);
-      return `${text} AS ${textName(index)}`;
-    });
-  }
-
-  /** Columns that lie in the line itself, under names that `texts` expects. */
-  lineTexts(): string[] {
-    return this.#columns.flatMap(({ path }, index) =>
-      path[0] === '' ? [`${this.want(path.slice(1))} AS _l${index + 1}`] : [],
-    );
-  }
-
-  /** What all formats have; `wrong` is SQL of a text. */
-  head(wrong: string, ignored = '0'): string[] {
+  /** What all formats have. Columns that lie in the line itself are there under names for `texts`. */
+  head(): string[] {
     return [
-      `${this.line.field('line', ['v'])} AS _v0`,
-      `${this.line.field('line', ['a'])} AS ${names.arrival}`,
-      `${this.line.field('line', ['e'])} AS ${names.refusal}`,
-      `${wrong} AS ${names.wrong}`,
-      `toUInt8(${ignored}) AS ${names.ignored}`,
+      `${this.want(['a'], 'UInt64')} AS ${names.arrival}`,
+      `${this.want(['e'])} AS ${names.refusal}`,
+      `${this.#version()} AS ${names.version}`,
+      ...this.#columns.flatMap(({ path }, index) =>
+        path[0] === '' ? [`${this.want(path.slice(1))} AS _l${index + 1}`] : [],
+      ),
     ];
   }
 
-  /** SQL of the row's version over the names of `head`; NULL where the message has none. */
-  version(): string {
+  /** The columns as texts; `text` is for those of the row. */
+  texts(text: (path: readonly string[], isKey: boolean) => string): string[] {
+    return this.#columns.map(({ path, isKey }, index) => {
+      const sql = path[0] === '' ? `_l${index + 1}` : text(path, isKey);
+      return `${sql} AS ${textName(index)}`;
+    });
+  }
+
+  get mayLackVersion(): boolean {
+    return this.layout.version !== 'line';
+  }
+
+  /** NULL where the message has none. */
+  #version(): string {
     switch (this.layout.version) {
       case 'line':
-        return '_v0';
+        return this.want(['v'], 'UInt64');
       case 'offset':
         return `toUInt64OrNull(${this.want(['o'])})`;
       case 'lsn':
-        return `toUInt64OrNull(${this.field('source', 'lsn')})`;
+        return `toUInt64OrNull(${this.field(['source', 'lsn'])})`;
       case 'binlog':
         return this.layout.format === 'maxwell'
-          ? binlogVersion(...placeOfText(this.field('position')))
+          ? binlogVersion(...placeOfText(this.field(['position'])))
           : binlogVersion(
-              this.field('source', 'file'),
-              `toUInt64OrNull(${this.field('source', 'pos')}) + ` +
-                `toUInt64OrZero(ifNull(${this.field('source', 'row')}, '0'))`,
+              this.field(['source', 'file']),
+              `toUInt64OrNull(${this.field(['source', 'pos'])}) + ` +
+                `toUInt64OrZero(ifNull(${this.field(['source', 'row'])}, '0'))`,
             );
     }
   }
@@ -146,7 +140,7 @@ class RowsDraft {
 
 /** As `packVersion` (change/position.ts) with epoch 0. */
 function binlogVersion(file: string, offset: string): string {
-  const number = `toUInt64OrNull(substring(${file}, length(${file}) - position(reverse(${file}), '.') + 2))`;
+  const number = `toUInt64OrNull(substringIndex(${file}, '.', -1))`;
   return (
     `if(${number} < ${2 ** 20} AND ${offset} < ${2 ** 36}, ` +
     `bitOr(bitShiftLeft(${number}, 36), ${offset}), NULL)`
@@ -155,11 +149,7 @@ function binlogVersion(file: string, offset: string): string {
 
 /** `mysql-bin.000042:1234`, as Maxwell writes a place. */
 function placeOfText(text: string): [string, string] {
-  const colon = `position(${text}, ':')`;
-  return [
-    `substring(${text}, 1, ${colon} - 1)`,
-    `toUInt64OrNull(substring(${text}, ${colon} + 1))`,
-  ];
+  return [`substringIndex(${text}, ':', 1)`, `toUInt64OrNull(substringIndex(${text}, ':', -1))`];
 }
 
 const builders: Readonly<Record<MessageLayout['format'], (draft: RowsDraft) => MessageRows>> = {
@@ -171,39 +161,41 @@ const builders: Readonly<Record<MessageLayout['format'], (draft: RowsDraft) => M
 
 /** The message is the row. */
 function jsonRows(draft: RowsDraft): MessageRows {
-  const texts = draft.texts((path) => draft.field(...path));
-  const columns = [...draft.lineTexts(), ...draft.head("''"), `0 AS ${names.deleted}`, ...texts];
-  const version = `${draft.version()} AS ${names.version}`;
+  const image = draft.image();
+  const head = [...draft.head(), `${draft.want(draft.message, image.type)} AS _row`];
+  const texts = draft.texts((path) => image.field('_row', path));
   return {
-    lineType: draft.line.type,
-    query: (from, { keeps }) => select([...keeps, ...columns, version], from),
+    lineType: draft.lineType,
+    query: (from, keeps) =>
+      `SELECT *, 0 AS ${names.deleted}, ${texts.join(', ')} FROM (${select([...keeps, ...head], from)})`,
     rowPlace: draft.message.map(quoteString),
+    operations: undefined,
+    isIgnored: undefined,
+    mayLackVersion: draft.mayLackVersion,
     isOneToOne: true,
-    hasDeletes: false,
   };
 }
 
 /** `{"op": "c" | "r" | "u" | "d", "before": row, "after": row, "source": place}`. */
 function debeziumRows(draft: RowsDraft): MessageRows {
-  const operation = draft.field('op');
-  const texts = draft.texts(
-    (path) =>
-      `if(${names.deleted}, ${draft.field('before', ...path)}, ${draft.field('after', ...path)})`,
-  );
-  const columns = [
-    ...draft.lineTexts(),
-    `${operation} AS _op`,
-    ...draft.head(unlessIn('_op', ['c', 'r', 'u', 'd'], 'op')),
-    `toUInt8(ifNull(_op = 'd', 0)) AS ${names.deleted}`,
-    ...texts,
-    `${draft.version()} AS ${names.version}`,
+  const image = draft.image();
+  const [before, after] = ['before', 'after'].map((name) => draft.field([name], image.type));
+  const head = [
+    ...draft.head(),
+    `${draft.field(['op'])} AS ${names.operation}`,
+    `toUInt8(ifNull(${names.operation} = 'd', 0)) AS ${names.deleted}`,
+    `if(${names.deleted}, ${before}, ${after}) AS _row`,
   ];
+  const texts = draft.texts((path) => image.field('_row', path));
   return {
-    lineType: draft.line.type,
-    query: (from, { keeps }) => select([...keeps, ...columns], from),
+    lineType: draft.lineType,
+    query: (from, keeps) =>
+      `SELECT *, ${texts.join(', ')} FROM (${select([...keeps, ...head], from)})`,
     rowPlace: [...draft.message.map(quoteString), `if(${names.deleted}, 'before', 'after')`],
+    operations: ['c', 'r', 'u', 'd'],
+    isIgnored: undefined,
+    mayLackVersion: draft.mayLackVersion,
     isOneToOne: true,
-    hasDeletes: true,
   };
 }
 
@@ -211,26 +203,27 @@ function debeziumRows(draft: RowsDraft): MessageRows {
 function maxwellRows(draft: RowsDraft): MessageRows {
   const image = draft.image();
   const old = draft.image(true);
-  const columns = [
-    ...draft.lineTexts(),
-    `${draft.field('type')} AS _op`,
-    ...draft.head(
-      unlessIn('_op', ['insert', 'bootstrap-insert', 'update', 'delete'], 'type'),
-      "ifNull(_op IN ('bootstrap-start', 'bootstrap-complete'), 0)",
-    ),
-    `${draft.want([...draft.message, 'data'], image.type)} AS _data`,
-    `${draft.want([...draft.message, 'old'], old.type)} AS _old`,
-    `${draft.version()} AS ${names.version}`,
+  const head = [
+    ...draft.head(),
+    `${draft.field(['type'])} AS ${names.operation}`,
+    `${draft.field(['data'], image.type)} AS _data`,
+    `${draft.field(['old'], old.type)} AS _old`,
   ];
   return {
-    lineType: draft.line.type,
-    query: (from, options) =>
-      withOldKeys(draft, image, old, ['update', 'delete'], () =>
-        select([...options.keeps, ...columns], from, options.withoutIgnored),
+    lineType: draft.lineType,
+    query: (from, keeps, where) =>
+      withOldKeys(
+        draft,
+        image,
+        old,
+        ['update', 'delete'],
+        select([...keeps, ...head], from, where),
       ),
     rowPlace: [...draft.message, 'data'].map(quoteString),
+    operations: ['insert', 'bootstrap-insert', 'update', 'delete'],
+    isIgnored: `ifNull(${names.operation} IN ('bootstrap-start', 'bootstrap-complete'), 0)`,
+    mayLackVersion: draft.mayLackVersion,
     isOneToOne: false,
-    hasDeletes: true,
   };
 }
 
@@ -238,32 +231,29 @@ function maxwellRows(draft: RowsDraft): MessageRows {
 function canalRows(draft: RowsDraft): MessageRows {
   const image = draft.image();
   const old = draft.image(true);
-  const columns = [
-    ...draft.lineTexts(),
-    `${draft.field('type')} AS _op`,
-    ...draft.head(
-      unlessIn('_op', ['INSERT', 'UPDATE', 'DELETE'], 'type'),
-      `ifNull(${draft.field('isDdl')} = 'true', 0)`,
-    ),
-    `${draft.want([...draft.message, 'data'], `Array(${image.type})`)} AS _rows`,
-    `${draft.want([...draft.message, 'old'], `Array(${old.type})`)} AS _olds`,
-    `${draft.version()} AS ${names.version}`,
+  const head = [
+    ...draft.head(),
+    `${draft.field(['type'])} AS ${names.operation}`,
+    `${draft.field(['isDdl'])} AS _ddl`,
+    `${draft.field(['data'], `Array(${image.type})`)} AS _rows`,
+    `${draft.field(['old'], `Array(${old.type})`)} AS _olds`,
+    // A message without rows gives one of NULLs, which is then found to be wrong.
+    'greatest(1, length(_rows)) AS _count',
   ];
-  // A message without rows gives one of NULLs, which is then found to be wrong.
-  const count = 'greatest(1, length(_rows))';
   return {
-    lineType: draft.line.type,
-    query: (from, options) =>
-      withOldKeys(draft, image, old, ['UPDATE', 'DELETE'], () => {
-        const messages = select([...options.keeps, ...columns], from, options.withoutIgnored);
-        return (
-          `SELECT *, _data, _old, _n FROM (${messages}) ARRAY JOIN arrayResize(_rows, ${count}) AS _data, ` +
-          `arrayResize(_olds, ${count}) AS _old, range(1, ${count} + 1) AS _n`
-        );
-      }),
+    lineType: draft.lineType,
+    query: (from, keeps, where) => {
+      const messages = select([...keeps, ...head], from, where);
+      const rows =
+        `SELECT *, _data, _old, _n FROM (${messages}) ARRAY JOIN ` +
+        'arrayResize(_rows, _count) AS _data, arrayResize(_olds, _count) AS _old, range(1, _count + 1) AS _n';
+      return withOldKeys(draft, image, old, ['UPDATE', 'DELETE'], rows);
+    },
     rowPlace: [...draft.message.map(quoteString), "'data'", '_n'],
+    operations: ['INSERT', 'UPDATE', 'DELETE'],
+    isIgnored: "ifNull(_ddl = 'true', 0)",
+    mayLackVersion: draft.mayLackVersion,
     isOneToOne: false,
-    hasDeletes: true,
   };
 }
 
@@ -276,7 +266,7 @@ function withOldKeys(
   image: ObjectShape,
   old: ObjectShape,
   [update, remove]: readonly [string, string],
-  query: () => string,
+  from: string,
 ): string {
   const changes: string[] = [];
   const texts = draft.texts((path, isKey) => {
@@ -286,21 +276,15 @@ function withOldKeys(
     changes.push(`ifNull(${before} != ${text}, 0)`);
     return `if(_kind = 2, ifNull(${before}, ${text}), ${text})`;
   });
-  const isMoved = `_op = ${quoteString(update)} AND (${changes.join(' OR ')})`;
-  const kinds = `multiIf(_op = ${quoteString(remove)}, [1], ${isMoved}, [2, 0], [0])`;
+  const isMoved = `${names.operation} = ${quoteString(update)} AND (${changes.join(' OR ')})`;
+  const isRemoved = `${names.operation} = ${quoteString(remove)}`;
   return (
     `SELECT *, ${texts.join(', ')}, toUInt8(_kind > 0) AS ${names.deleted} ` +
-    `FROM (${query()}) ARRAY JOIN ${kinds} AS _kind`
+    `FROM (${from}) ARRAY JOIN multiIf(${isRemoved}, [1], ${isMoved}, [2, 0], [0]) AS _kind`
   );
 }
 
-function unlessIn(text: string, known: readonly string[], name: string): string {
-  const list = known.map(quoteString).join(', ');
-  const why = quoteString(` is none of ${known.join(', ')}`);
-  return `if(ifNull(${text} IN (${list}), 0), '', concat('${name} ', ifNull(leftUTF8(${text}, 60), 'null'), ${why}))`;
-}
-
-function select(columns: readonly string[], from: string, withoutIgnored = false): string {
-  const where = withoutIgnored ? ` WHERE NOT ${names.ignored}` : '';
-  return `SELECT ${columns.join(', ')} FROM ${from}${where}`;
+function select(columns: readonly string[], from: string, where?: string): string {
+  const condition = where === undefined ? '' : ` WHERE ${where}`;
+  return `SELECT ${columns.join(', ')} FROM ${from}${condition}`;
 }

@@ -9,9 +9,8 @@ import {
 import { quoteString } from '../../engine/sql-quote.ts';
 import { incompatible } from './ddl.ts';
 import type { InsertSelect } from './insert-engine.ts';
-import { type MessageRows, messageRows, names, textName } from './message-rows.ts';
+import { type MessageRows, messageRows, names, pathOf, textName } from './message-rows.ts';
 import { readValue, type ValueReading } from './message-values.ts';
-import { clickhouseType } from './type-map.ts';
 
 /** How the engine makes rows of a table of lines of messages; see `planMessages`. */
 export interface MessagePlan {
@@ -49,19 +48,17 @@ export function planMessages(schema: TableSchema, layout: MessageLayout): Messag
   );
   const encodings = schema.columns.map((column) => encodingOf(layout, column));
   const isTwice = encodings.includes('value');
-  const raw = isTwice ? `, ${names.raw} String` : '';
-  const structure = `line ${rows.lineType}${raw}`;
+  const structure = `line ${rows.lineType}${isTwice ? `, ${names.raw} String` : ''}`;
   const keeps = isTwice ? [names.raw] : [];
-  const isBad = [
-    `isNotNull(${names.refusal})`,
-    `notEmpty(${names.wrong})`,
-    `isNull(${names.version})`,
-    ...columns.flatMap(({ isBad: bad }) => bad ?? []),
+  const isWanted = rows.isIgnored && `NOT ${rows.isIgnored}`;
+  const found = (from: string) => `(${rows.query(from, keeps, isWanted)})`;
+  const version = rows.mayLackVersion ? `assumeNotNull(${names.version})` : names.version;
+  const values = [
+    ...columns.map(({ value }) => value),
+    version,
+    `toUInt8(${names.deleted} + throwIf(${badnessOf(rows, columns)}, 'a message does not fit'))`,
+    ...(schema.arrival ? [names.arrival] : []),
   ];
-  const found = (from: string) => `(${rows.query(from, { keeps, withoutIgnored: true })})`;
-  const deleted = `toUInt8(${names.deleted} + throwIf(${isBad.join(' OR ')}, 'a message does not fit'))`;
-  const arrival = schema.arrival ? [names.arrival] : [];
-  const values = [...columns.map(({ value }) => value), `assumeNotNull(${names.version})`, deleted];
   return {
     columns: [
       ...schema.columns.map(({ name }) => name),
@@ -69,17 +66,13 @@ export function planMessages(schema: TableSchema, layout: MessageLayout): Messag
       deletedColumn,
       ...(schema.arrival ? [arrivalColumn] : []),
     ],
-    rows: {
-      structure,
-      query: (from) => `SELECT ${[...values, ...arrival].join(', ')} FROM ${found(from)}`,
-    },
-    count: { structure, query: (from) => `SELECT ${names.deleted} FROM ${found(from)}` },
+    rows: { structure, query: (from) => `SELECT ${values.join(', ')} FROM ${found(from)}` },
+    count: { structure, query: (from) => `SELECT toUInt8(1) FROM ${found(from)}` },
     verdicts: {
       structure: `${names.line} UInt32, ${structure}`,
-      query: (from) => {
-        const all = rows.query(from, { keeps: [names.line, ...keeps], withoutIgnored: false });
-        return `SELECT ${names.line}, ${reasonOf(columns)} FROM (${all})`;
-      },
+      query: (from) =>
+        `SELECT ${names.line}, ${reasonOf(rows, columns)} ` +
+        `FROM (${rows.query(from, [names.line, ...keeps])})`,
     },
     isTwice,
     settings: settingsFor(isTwice || encodings.includes('geometry')),
@@ -89,6 +82,7 @@ export function planMessages(schema: TableSchema, layout: MessageLayout): Messag
 
 interface PlannedColumn {
   readonly value: string;
+  readonly isKey: boolean;
   /** SQL condition; undefined where every text will do. */
   readonly isBad: string | undefined;
   /** SQL of a text for people, where `isBad`. */
@@ -103,57 +97,83 @@ function planColumn(
   index: number,
 ): PlannedColumn {
   const text = textName(index);
+  const { name, type, nullable, sourceType } = column;
   const encoding = encodingOf(layout, column);
-  const path = layout.paths?.[column.name] ?? [column.name];
-  const place = [...rows.rowPlace, ...path.map(quoteString)].join(', ');
-  const jsonType = `JSONType(${names.raw}, ${place})`;
-  const reading = readValue(text, column.type, encoding, { jsonType });
+  const place = [...rows.rowPlace, ...pathOf(layout, name).map(quoteString)].join(', ');
+  const reading = readValue(text, type, encoding, { jsonType: `JSONType(${names.raw}, ${place})` });
   if (reading === undefined) {
-    const words = `column ${column.name} (${column.sourceType})`;
-    throw unreadable(schema, `${encoding} is no way to write ${words}`);
+    throw unreadable(schema, `${encoding} is no way to write column ${name} (${sourceType})`);
   }
-  const notAs = quoteString(
-    ` is not ${column.sourceType}${encoding === 'text' ? '' : ` as ${encoding}`}`,
-  );
-  // Of a deleted row some tools tell the key only.
-  const mayBeMissing = rows.hasDeletes && !schema.key.includes(column.name);
+  const notAs = quoteString(` is not ${sourceType}${encoding === 'text' ? '' : ` as ${encoding}`}`);
   return {
-    value: columnValue(reading, column, mayBeMissing),
-    isBad: badness(text, reading, column, mayBeMissing),
+    value: nullable ? reading.value : `assumeNotNull(${reading.value})`,
+    isKey: schema.key.includes(name),
+    isBad: columnBadness(text, reading, nullable),
     why:
-      `concat(${quoteString(`column ${column.name}: `)}, if(isNull(${text}), 'NULL, where none may be', ` +
+      `concat(${quoteString(`column ${name}: `)}, if(isNull(${text}), 'NULL, where none may be', ` +
       `concat(leftUTF8(assumeNotNull(${text}), 60), ${notAs})))`,
   };
 }
 
-function columnValue({ value }: ValueReading, column: Column, mayBeMissing: boolean): string {
-  if (column.nullable) return value;
-  if (!mayBeMissing) return `assumeNotNull(${value})`;
-  const type = quoteString(clickhouseType({ type: column.type, nullable: false }));
-  return `ifNull(${value}, defaultValueOfTypeName(${type}))`;
-}
-
-function badness(
+/** With as few functions as can be: the engine needs 20 to 50 us to understand each of them. */
+function columnBadness(
   text: string,
-  { fits }: ValueReading,
-  { nullable }: Column,
-  mayBeMissing: boolean,
+  { value, fits }: ValueReading,
+  nullable: boolean,
 ): string | undefined {
-  const unfit = fits === '1' ? [] : [`(isNotNull(${text}) AND NOT ${fits})`];
-  const missing = mayBeMissing ? `(isNull(${text}) AND NOT ${names.deleted})` : `isNull(${text})`;
-  const conditions = nullable ? unfit : [missing, ...unfit];
-  return conditions.length === 0 ? undefined : conditions.join(' OR ');
+  if (fits === 'always') return nullable ? undefined : `isNull(${text})`;
+  if (fits === 'not null') {
+    return nullable ? `isNull(${value}) != isNull(${text})` : `isNull(${value})`;
+  }
+  const isUnfit = `NOT ifNull(${fits}, 0)`;
+  return nullable ? `(isNotNull(${text}) AND ${isUnfit})` : isUnfit;
 }
 
-function reasonOf(columns: readonly PlannedColumn[]): string {
+/** Of a deleted row nothing but the key is ever read, and some tools do not tell more. */
+function badnessOf(rows: MessageRows, columns: readonly PlannedColumn[]): string {
+  const { refusal, operation, deleted, version } = names;
+  const others = columns.flatMap(({ isKey, isBad }) => (isKey ? [] : (isBad ?? [])));
+  const hasDeletes = rows.operations !== undefined;
+  const conditions = [
+    `isNotNull(${refusal})`,
+    ...(rows.operations ? [`NOT ifNull(${operation} IN (${listOf(rows.operations)}), 0)`] : []),
+    ...(rows.mayLackVersion ? [`isNull(${version})`] : []),
+    ...columns.flatMap(({ isKey, isBad }) => (isKey ? (isBad ?? []) : [])),
+    ...(hasDeletes && others.length > 0
+      ? [`(NOT ${deleted} AND (${others.join(' OR ')}))`]
+      : others),
+  ];
+  return conditions.join(' OR ');
+}
+
+/** The first of the conditions of `badnessOf`, in words. */
+function reasonOf(rows: MessageRows, columns: readonly PlannedColumn[]): string {
+  const { refusal, operation, deleted, version } = names;
+  const { operations = [], isIgnored = '0' } = rows;
+  const known = quoteString(` is none of ${operations.join(', ')}`);
   const cases = [
-    [names.ignored, "''"],
-    [`isNotNull(${names.refusal})`, `assumeNotNull(${names.refusal})`],
-    [`notEmpty(${names.wrong})`, names.wrong],
-    [`isNull(${names.version})`, "'the message does not say its place in the source'"],
-    ...columns.flatMap(({ isBad, why }) => (isBad === undefined ? [] : [[isBad, why]])),
+    [`isNotNull(${refusal})`, `assumeNotNull(${refusal})`],
+    [isIgnored, "''"],
+    ...(operations.length === 0
+      ? []
+      : [
+          [
+            `NOT ifNull(${operation} IN (${listOf(operations)}), 0)`,
+            `concat('operation ', ifNull(leftUTF8(${operation}, 60), 'null'), ${known})`,
+          ],
+        ]),
+    ...(rows.mayLackVersion
+      ? [[`isNull(${version})`, "'it does not say its place in the source'"]]
+      : []),
+    ...columns.flatMap(({ isKey, isBad, why }) =>
+      isBad === undefined ? [] : [[isKey ? isBad : `NOT ${deleted} AND (${isBad})`, why]],
+    ),
   ];
   return `multiIf(${cases.flat().join(', ')}, '')`;
+}
+
+function listOf(texts: readonly string[]): string {
+  return texts.map(quoteString).join(', ');
 }
 
 function encodingOf(layout: MessageLayout, { name, type }: Column) {

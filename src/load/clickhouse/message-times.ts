@@ -19,11 +19,12 @@ const firstTextDay = -719_528;
 const lastTextDay = 2_932_896;
 /** Hours of a time: three digits. */
 const timeSeconds = 3_600_000;
+const maxInt64 = 2n ** 63n - 1n;
 
-/** 2026-01-31. */
+/** 2026-01-31; 2026-02-30 is another date when it is written again. */
 export function dateOfText(text: string): ValueReading {
   const value = `toDate32OrNull(${text})`;
-  return { value, fits: isSameText(value, text, 10) };
+  return { value, fits: `toString(${value}) = ${text}` };
 }
 
 export function dateOfIso(text: string): ValueReading {
@@ -33,16 +34,24 @@ export function dateOfIso(text: string): ValueReading {
 /** `toDate32` would take a number above 65,535 for seconds. */
 export function dateOfDays(text: string): ValueReading {
   const days = `toInt64OrNull(${text})`;
-  return { value: dateAt(days), fits: isBetween(days, firstDay, lastDay) };
+  return { value: dateAt(days), fits: `${days} BETWEEN ${firstDay} AND ${lastDay}` };
 }
 
-/** 2026-01-31 10:00:00.5. Checked by writing it again: 2026-02-30 is no date. */
+/** 2026-01-31 10:00:00.5 */
 export function momentOfText(text: string, type: ColumnType): ValueReading {
-  const parsed = `toDateTime64OrNull(${text}, ${Math.max(1, fspOf(type))}, 'UTC')`;
+  const fsp = fspOf(type);
+  const parsed = `toDateTime64OrNull(${text}, ${Math.max(1, fsp)}, 'UTC')`;
   // Parsed with a scale of 0, moments outside of 1970-2106 would become others.
-  const value = fspOf(type) === 0 ? cast(parsed, type) : parsed;
-  const isInRange = `${text} >= '1900' AND ${text} < '2300'`;
-  return { value, fits: `(${isInRange} AND ${isSameText(value, text, 19)})` };
+  const value =
+    fsp === 0
+      ? `CAST(${parsed}, ${quoteString(clickhouseType({ type, nullable: true }))})`
+      : parsed;
+  // After this nothing can be wrong but the day, as in 2026-02-30, which would be March 2nd.
+  const form = quoteString(
+    `^(19|2[0-2])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ${clock('([01][0-9]|2[0-3])', fsp)}$`,
+  );
+  const isSameDay = `toDayOfMonth(${parsed}) = toUInt8OrZero(substring(${text}, 9, 2))`;
+  return { value, fits: `(match(${text}, ${form}) AND ${isSameDay})` };
 }
 
 export function momentOfIso(text: string, type: ColumnType): ValueReading {
@@ -55,17 +64,16 @@ export function momentOfEpoch(unit: EpochUnit): Read {
       min: firstDay * daySeconds,
       max: (lastDay + 1) * daySeconds,
     });
-    return {
-      value: `reinterpret(${ticks}, ${quoteString(clickhouseType({ type, nullable: false }))})`,
-      fits,
-    };
+    const target = quoteString(clickhouseType({ type, nullable: false }));
+    return { value: `reinterpret(${ticks}, ${target})`, fits };
   };
 }
 
-/** [-]hhh:mm:ss[.f]. */
+/** [-]hhh:mm:ss[.f] */
 export function timeOfText(text: string, type: ColumnType): ValueReading {
-  const value = `toTime64OrNull(${text}, ${fspOf(type)})`;
-  return { value, fits: isSameText(value, text, 8) };
+  const fsp = fspOf(type);
+  const form = quoteString(`^-?${clock('[0-9]{2,3}', fsp)}$`);
+  return { value: `toTime64OrNull(${text}, ${fsp})`, fits: `match(${text}, ${form})` };
 }
 
 export function timeOfIso(text: string, type: ColumnType): ValueReading {
@@ -84,12 +92,12 @@ export function timeOfEpoch(unit: EpochUnit): Read {
 
 /** ISO 8601 as the server writes it: a blank for the T, no Z. */
 export function textOfIso(text: string): ValueReading {
-  return { value: `replaceOne(${withoutZ(text)}, 'T', ' ')`, fits: '1' };
+  return { value: `replaceOne(${withoutZ(text)}, 'T', ' ')`, fits: 'always' };
 }
 
 export function textOfDays(text: string): ValueReading {
   const days = `toInt64OrNull(${text})`;
-  return { value: dateText(days), fits: isBetween(days, firstTextDay, lastTextDay) };
+  return { value: dateText(days), fits: `${days} BETWEEN ${firstTextDay} AND ${lastTextDay}` };
 }
 
 /** YYYY-MM-DD hh:mm:ss[.f] of any year from 0000 to 9999. */
@@ -114,25 +122,20 @@ function ticksOf(
   seconds: { readonly min: number; readonly max: number },
 ): { ticks: string; fits: string } {
   const number = `toInt64OrNull(${text})`;
-  // Nanoseconds of the first and last seconds may be beyond 64 bits; such a number is NULL then.
+  const factor = 10n ** BigInt(Math.abs(fsp - unit));
+  const isFiner = fsp >= unit;
+  // Ticks are 64 bits, and nanoseconds of all years are not.
   const bound = (each: number) => {
     const exact = BigInt(each) * 10n ** BigInt(unit);
-    const kept =
-      exact > 2n ** 63n - 1n ? 2n ** 63n - 1n : exact < -(2n ** 63n) ? -(2n ** 63n) : exact;
-    return `toInt64(${quoteString(kept.toString())})`;
+    const most = isFiner ? maxInt64 / factor : maxInt64;
+    return exact > most ? most : exact < -most ? -most : exact;
   };
-  const isInRange = `ifNull(${number} >= ${bound(seconds.min)} AND ${number} < ${bound(seconds.max)}, 0)`;
-  if (fsp >= unit) {
-    // Only nanoseconds of today's calendar fit 64 bits.
-    const factor = 10n ** BigInt(fsp - unit);
-    const most = (2n ** 63n - 1n) / factor;
-    const fits = factor === 1n ? isInRange : `(${isInRange} AND abs(${number}) <= ${most})`;
-    return { ticks: factor === 1n ? number : `(${number} * ${factor})`, fits };
-  }
-  const factor = 10 ** (unit - fsp);
+  const isInRange = `${number} >= ${bound(seconds.min)} AND ${number} < ${bound(seconds.max)}`;
+  if (factor === 1n) return { ticks: number, fits: `(${isInRange})` };
+  if (isFiner) return { ticks: `${number} * ${factor}`, fits: `(${isInRange})` };
   return {
-    ticks: `intDiv(${number}, toInt64(${factor}))`,
-    fits: `(${isInRange} AND ifNull(${number} % ${factor} = 0, 0))`,
+    ticks: `intDiv(${number}, ${factor})`,
+    fits: `(${isInRange} AND ${number} % ${factor} = 0)`,
   };
 }
 
@@ -146,34 +149,22 @@ function dateText(days: string): string {
 
 /** Rounded down, so the rest is never negative. */
 function divided(number: string, by: number): { whole: string; rest: string } {
-  const rest = `toInt64(positiveModulo(${number}, toInt64(${by})))`;
-  return { whole: `intDiv(${number} - ${rest}, toInt64(${by}))`, rest };
+  const rest = `toInt64(positiveModulo(${number}, ${by}))`;
+  return { whole: `intDiv(${number} - ${rest}, ${by})`, rest };
 }
 
 function dateAt(days: string): string {
   return `addDays(toDate32('1970-01-01'), ${days})`;
 }
 
+/** There is no other Z in a date or a time. */
 function withoutZ(text: string): string {
-  return `if(endsWith(${text}, 'Z'), substring(${text}, 1, length(${text}) - 1), ${text})`;
+  return `replaceOne(${text}, 'Z', '')`;
 }
 
-/** The value written as text is this text, but for zeros at the end; `shortest` is without a fraction. */
-function isSameText(value: string, text: string, shortest: number): string {
-  const written = `toString(${value})`;
-  const isShorter = `startsWith(${written}, ${text}) AND length(${text}) >= ${shortest}`;
-  const isLonger =
-    `startsWith(${text}, ${written}) ` +
-    `AND NOT match(substring(${text}, length(${written}) + 1), '[^.0]')`;
-  return `ifNull((${isShorter}) OR (${isLonger}), 0)`;
-}
-
-function isBetween(number: string, min: number, max: number): string {
-  return `ifNull(${number} BETWEEN ${min} AND ${max}, 0)`;
-}
-
-function cast(value: string, type: ColumnType): string {
-  return `CAST(${value}, ${quoteString(clickhouseType({ type, nullable: true }))})`;
+/** Pattern of a time with up to `fsp` digits behind the second, and zeros. */
+function clock(hours: string, fsp: number): string {
+  return `${hours}:[0-5][0-9]:[0-5][0-9](\\.[0-9]{0,${fsp}}0*)?`;
 }
 
 function fspOf(type: ColumnType): number {

@@ -21,9 +21,12 @@ import { clickhouseType } from './type-map.ts';
 
 /** SQL that makes a column's value of its text in a message. */
 export interface ValueReading {
-  /** NULL where the text is NULL; of the column's type, or nullable. Nobody looks at it unless `fits`. */
+  /** Nullable, of the column's type; NULL where the text is NULL. Nobody looks at it unless it fits. */
   readonly value: string;
-  /** Whether the text is a value of the column's type, exactly; for texts that are not NULL. */
+  /**
+   * Whether a text is a value of the column's type, exactly: `always`, when the value is `not null`, or by
+   * an SQL condition, whose NULL is a no. It says nothing about a text that is NULL.
+   */
   readonly fits: string;
 }
 
@@ -84,19 +87,20 @@ function readingsOf(type: ColumnType): Readonly<Partial<Record<ValueEncoding, Re
 }
 
 function asIs(text: string): ValueReading {
-  return { value: text, fits: '1' };
+  return { value: text, fits: 'always' };
 }
 
 /** Integers: anything but digits, or too large a number, is NULL. */
 function parsed(text: string, type: ColumnType): ValueReading {
   const value = `to${clickhouseType({ type, nullable: false })}OrNull(${text})`;
-  return { value, fits: `isNotNull(${value})` };
+  return { value, fits: 'not null' };
 }
 
 /** A number too large would be infinite; one that is written so is meant. */
 function floatOfText(text: string, type: ColumnType): ValueReading {
-  const { value, fits } = parsed(text, type);
-  return { value, fits: `(${fits} AND NOT (isInfinite(${value}) AND match(${text}, '[0-9]')))` };
+  const { value } = parsed(text, type);
+  const isTooLarge = `isInfinite(${value}) AND match(${text}, '[0-9]')`;
+  return { value, fits: `(isNotNull(${value}) AND NOT (${isTooLarge}))` };
 }
 
 function numberOfBoolean(text: string, type: ColumnType): ValueReading {
