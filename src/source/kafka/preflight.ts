@@ -14,6 +14,7 @@ export async function checkTopics(
   let topics: FoundTopics;
   try {
     cluster = await open();
+    await cluster.describe();
     topics = await findTopics(cluster, options.tables);
   } catch (error) {
     return [problemOf(error, options.brokers.join(','))];
