@@ -93,7 +93,7 @@ export class IdempotentProducer implements RecordProducer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const message = 'appending to Kafka: the producer was closed.';
+    const message = 'Appending to Kafka: the producer was closed.';
     this.#fail(new CdcError('CDC_KAFKA_UNREACHABLE', message));
     this.#connections[Symbol.dispose]();
   }
@@ -185,7 +185,7 @@ export class IdempotentProducer implements RecordProducer {
   /** The broker counts otherwise than we do. What it has stored, only the partition itself tells. */
   async #lookUp(partition: ProducerPartition, { error, batch }: Trouble): Promise<void> {
     if (!batch.isInDoubt) {
-      this.#fail(unknownOutcome(error, 'the broker has lost track of this producer'));
+      this.#fail(unknownOutcome(error, 'The broker has lost track of this producer.'));
       return;
     }
     partition.isHeld = true;
@@ -219,7 +219,7 @@ export class IdempotentProducer implements RecordProducer {
     partition.troubledSince ??= now;
     if (now - partition.troubledSince > this.#options.patienceMs) {
       const seconds = Math.round((now - partition.troubledSince) / 1000);
-      this.#fail(unknownOutcome(error, `nothing could be appended for ${seconds} s`));
+      this.#fail(unknownOutcome(error, `Nothing could be appended for ${seconds} s.`));
       return;
     }
     const pauseMs = Math.min(firstPauseMs * 2 ** partition.failedAttempts, longestPauseMs);
@@ -238,10 +238,12 @@ export class IdempotentProducer implements RecordProducer {
 }
 
 function doing({ topic, id }: ProducerPartition): string {
-  return `appending to partition ${id} of topic ${topic}`;
+  return `Appending to partition ${id} of topic ${topic}`;
 }
 
+/** The error of a producer that is of no more use. */
 function unknownOutcome(cause: Error, what: string): CdcError {
   const details = cause instanceof CdcError ? cause.details : {};
-  return new CdcError('CDC_KAFKA_UNREACHABLE', `${cause.message} So ${what}.`, { cause, details });
+  const message = `${cause.message} ${what} Which batches are stored is not known.`;
+  return new CdcError('CDC_KAFKA_UNREACHABLE', message, { cause, details });
 }

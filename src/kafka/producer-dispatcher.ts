@@ -82,7 +82,7 @@ export class ProducerDispatcher {
   }
 
   #break(error: unknown): void {
-    if (!this.#isClosed) this.#listener.onBroken(toCdcError(error, 'appending to Kafka'));
+    if (!this.#isClosed) this.#listener.onBroken(toCdcError(error, 'Appending to Kafka'));
   }
 
   async #pump(): Promise<void> {

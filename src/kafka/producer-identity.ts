@@ -4,6 +4,7 @@ import type { KafkaCalls } from './kafka-calls.ts';
 import type { KafkaConnections } from './kafka-connections.ts';
 import { protocolError } from './kafkajs-internals.ts';
 import type { ProducerIdentity } from './producer-partition.ts';
+import { fencedError } from './producer-refusal.ts';
 
 /** Longest time a fence may stay half done before the coordinator itself undoes it. */
 const transactionTimeoutMs = 60_000;
@@ -34,7 +35,7 @@ export async function obtainIdentity(
   connections: KafkaConnections,
   { writerId, patienceMs }: IdentityOptions,
 ): Promise<ProducerIdentity> {
-  const doing = writerId === undefined ? 'obtaining a producer id' : `opening writer ${writerId}`;
+  const doing = writerId === undefined ? 'Obtaining a producer id' : `Opening writer ${writerId}`;
   return await patiently(doing, connections, patienceMs, async () => {
     const nodeId =
       writerId === undefined ? 'any' : await connections.coordinatorOf('transaction', writerId);
@@ -61,7 +62,7 @@ export async function fencePartitions(
   options: IdentityOptions & { readonly writerId: string },
 ): Promise<ProducerIdentity> {
   const { writerId, patienceMs } = options;
-  const doing = `fencing other writers named ${writerId}`;
+  const doing = `Shutting out other writers named ${writerId}`;
   const topics = [...partitions].map(([topic, ids]) => ({ topic, partitions: ids }));
   if (topics.length === 0) return identity;
   let current = identity;
@@ -120,6 +121,7 @@ async function patiently<T>(
   try {
     return await retry(action, { ...pauses, isTransient, onRetry: () => connections.forget() });
   } catch (error) {
+    if (kafkaCodeOf(error) === 'INVALID_PRODUCER_EPOCH') throw fencedError(doing);
     throw toCdcError(error, doing);
   }
 }

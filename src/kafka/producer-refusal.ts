@@ -28,9 +28,16 @@ export function verdictOf({ errorCode, baseOffset }: ProduceResult): Verdict {
   return isTransientFault(protocolError(errorCode)) ? 'retry' : 'refused';
 }
 
-export function errorOf({ errorCode, topic, partition }: ProduceResult): Error {
-  const doing = `appending to partition ${partition} of topic ${topic}`;
-  return toCdcError(protocolError(errorCode === 90 ? 47 : errorCode), doing, { topic, partition });
+export function errorOf(result: ProduceResult): Error {
+  const { errorCode, topic, partition } = result;
+  const doing = `Appending to partition ${partition} of topic ${topic}`;
+  if (verdictOf(result) === 'fenced') return fencedError(doing);
+  return toCdcError(protocolError(errorCode), doing, { topic, partition });
+}
+
+/** The answer to a producer with a stale identity. */
+export function fencedError(doing: string): CdcError {
+  return new CdcError('CDC_LOG_FENCED', `${doing}: a newer writer has taken over.`);
 }
 
 /** Settings that limit a batch, by the error code that says it is too large. */
@@ -54,7 +61,7 @@ export async function refusalOf(
   const records = batch.recordCount === 1 ? '1 record' : `${batch.recordCount} records`;
   return new CdcError(
     'CDC_LOG_MESSAGE_TOO_LARGE',
-    `appending to partition ${partition} of topic ${topic}: ${bytes} bytes (${records}, as they are sent) ` +
+    `Appending to partition ${partition} of topic ${topic}: ${bytes} bytes (${records}, as they are sent) ` +
       `are more than its ${setting}${takes}.`,
     {
       details: { topic, partition, bytes, ...(limit !== undefined && { limit }) },

@@ -163,15 +163,19 @@ describe('a producer loses and doubles nothing', () => {
 });
 
 describe('an answer', () => {
+  /** Size and correlation id, topics, name, partitions, the one about ours, throttle time. */
+  function isProduceAnswer(answer: Buffer, topic: string): boolean {
+    return answer.length === 8 + 4 + 2 + topic.length + 4 + 30 + 4 && answer.includes(topic);
+  }
+
   /** Sends a batch, and puts error codes in place of success into the first answers to it. */
   async function sendAnswered(codes: readonly number[]): Promise<number> {
     const topic = await newTopic(1);
     await using producer = await openProducer(brokers);
     await producer.send(topic, 0, await batchOf(['0', '1']));
     const left = [...codes];
-    const answerBytes = 4 + 4 + 4 + 2 + topic.length + 4 + 30 + 4;
     proxy.onAnswer = (answer) => {
-      if (answer.length !== answerBytes || !answer.includes(topic)) return;
+      if (!isProduceAnswer(answer, topic)) return;
       const code = left.shift();
       if (code !== undefined) answer.writeInt16BE(code, 4 + 4 + 4 + 2 + topic.length + 4 + 4);
     };
@@ -198,6 +202,19 @@ describe('an answer', () => {
   ];
   test.each(passing)('$name leaves the batch stored once', async ({ codes }) => {
     expect(await sendAnswered(codes)).toBe(2);
+  });
+
+  test('that asks for a pause gets one', async () => {
+    const topic = await newTopic(1);
+    await using producer = await openProducer(brokers);
+    proxy.onAnswer = (answer) => {
+      if (isProduceAnswer(answer, topic)) answer.writeInt32BE(400, answer.length - 4);
+    };
+    await producer.send(topic, 0, await batchOf(['0']));
+    proxy.onAnswer = () => {};
+    const start = performance.now();
+    await producer.send(topic, 0, await batchOf(['1']));
+    expect(performance.now() - start).toBeGreaterThan(300);
   });
 
   const final = [
