@@ -61,12 +61,14 @@ export async function initProject(
   const timer = setInterval(() => options.onProgress?.(progress.read()), 200);
   const isComplete = await worker.finish(signal).finally(() => clearInterval(timer));
   options.onProgress?.(progress.read());
+  const status = worker.status();
   return {
     tables: tables.length,
-    rows: progress.read().rows,
+    // What topics hold comes through the stream.
+    rows: config.source.type === 'kafka' ? status.rows.total : progress.read().rows,
     seconds: (performance.now() - startedAt) / 1000,
     interrupted: !isComplete,
-    status: worker.status(),
+    status,
   };
 }
 
