@@ -123,12 +123,5 @@ async function sourceRows(database: TestDatabase, table: string): Promise<string
   const present = columns.filter(([name]) => found.some((column) => column['Field'] === name));
   const list = present.map(([name, expression]) => `${expression} AS \`${name}\``).join(', ');
   const [rows] = await connection.query<RowDataPacket[]>(`SELECT ${list} FROM ${table}`);
-  return rows.map((row) => textOf({ ...row, ...withTrimmedFraction(row) })).toSorted();
-}
-
-/** Debezium's ISO text has no zeros at the end of its fraction. */
-function withTrimmedFraction(row: RowDataPacket): DebeziumRow {
-  const text = row['updated_at'];
-  if (typeof text !== 'string') return {};
-  return { updated_at: text.replace(/\.?0*Z$/, 'Z') };
+  return rows.map(textOf).toSorted();
 }
