@@ -140,8 +140,8 @@ export class KafkaSource implements Source {
     if (schema === undefined || signal.aborted) return;
     const known = this.#begin?.known ?? new Set(this.#context.log?.schemas().keys());
     const replaces = known.has(table);
-    const isWhole = this.#options.from === 'latest';
-    const low = isWhole ? new Map<string, number>() : await endsOf(cluster, own.keys(), 'low');
+    const isFromNow = this.#options.from === 'latest';
+    const low = isFromNow ? new Map<string, number>() : await endsOf(cluster, own.keys(), 'low');
     const last = () => this.#lastPosition();
     const streamed = () => offsetsOf(last() ?? end);
     const end = (await this.endPosition()).position;

@@ -113,7 +113,7 @@ export const kafkaSourceOptions = z.strictObject({
   ...kafkaConnectionFields,
   from: z.enum(['earliest', 'latest']).default('earliest').meta({
     description:
-      'Where `cdc init` begins: at the first message there is, or at those that come. Topics and partitions that appear later are read from their first message.',
+      'Where `cdc init` begins, also with a table read anew: at the first message there is, or at those that come. Topics and partitions that appear later are read from their first message.',
   }),
   tables: z
     .array(topicTableOptions)

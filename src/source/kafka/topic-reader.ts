@@ -174,7 +174,11 @@ export class TopicReader {
     if (description === undefined) return undefined;
     if (description.schemas.has(table)) return description.schemas.get(table);
     const read = this.#first.format === 'canal' ? readCanalSchema : readBlockSchema;
-    const found = read(table.table, { description: description.bytes, key, value });
+    const message = { description: description.bytes, key, value };
+    const found =
+      table.declared === undefined
+        ? read(table.table, message)
+        : unlessUnsupported(() => read(table.table, message));
     description.schemas.set(table, found);
     return found;
   }
@@ -224,6 +228,16 @@ export class TopicReader {
         remedy: `Declare columns for ${table.table} in source.tables, then: cdc init --tables ${table.table}`,
       },
     );
+  }
+}
+
+/** Declared columns stand whatever the message says of others. */
+function unlessUnsupported(read: () => MessageSchema | undefined): MessageSchema | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof CdcError && error.code === 'CDC_TYPE_UNSUPPORTED') return undefined;
+    throw error;
   }
 }
 

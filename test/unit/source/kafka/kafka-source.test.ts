@@ -392,6 +392,71 @@ test('a table read anew is emptied and gets what the stream had brought before, 
   expect(world.sections.at(-1)?.kind).toBe('sweep');
 });
 
+test('a table added to a topic that has been read gets what lies in front of the stream', async () => {
+  const columns = [{ name: 'id', type: 'bigint' }];
+  const entry = (table: string) => ({
+    topic: 'maxwell',
+    table,
+    format: 'maxwell',
+    key: ['id'],
+    columns,
+  });
+  const first = new TopicWorld({ tables: [entry('shop.orders')], unmatched: 'ignore' });
+  await first.createTopic('maxwell');
+  first.put('maxwell', maxwellValue('insert', 'orders', { id: 1 }));
+  first.put('maxwell', maxwellValue('insert', 'stock', { id: 2 }));
+  await first.follow();
+
+  const tables = [entry('shop.orders'), entry('shop.stock')];
+  const second = new TopicWorld({ tables, unmatched: 'ignore' }, first.kafka);
+  for (const [table, schema] of first.schemas) second.schemas.set(table, schema);
+  second.position = first.position;
+  second.put('maxwell', maxwellValue('insert', 'stock', { id: 3 }));
+  const source = second.source();
+  await second.follow(source);
+  expect(second.lines('shop.stock').map(({ o }) => o)).toEqual([2]);
+  const signal = new AbortController().signal;
+  for await (const item of source.snapshot('shop.stock', undefined, signal)) second.take(item);
+  expect(second.lines('shop.stock').map(({ o }) => o)).toEqual([2, 1]);
+  const declared = second.sections.filter(({ kind }) => kind === 'schema');
+  expect(declared).not.toContainEqual(expect.objectContaining({ existingRows: 'resnapshot' }));
+});
+
+test('declared columns stand whatever a schema block says, and take its way of writing them', async () => {
+  const columns = [
+    { name: 'id', type: 'bigint' },
+    { name: 'amount', type: 'decimal(20,2)' },
+  ];
+  const world = new TopicWorld({ tables: [{ ...orders, key: ['id'], columns }] });
+  await world.createTopic(topic);
+  const odd = { type: 'uint128', optional: true, field: 'odd' };
+  for (const fields of [orderFields, [...orderFields, odd]]) {
+    world.put(
+      topic,
+      debeziumValue({ op: 'c', after: order(1), pos: 1 }, fields),
+      0,
+      debeziumKey(1),
+    );
+  }
+  await world.follow();
+  expect(world.messages().map(({ layout }) => layout.encodings)).toEqual([
+    { amount: 'unscaledBase64' },
+    undefined,
+  ]);
+  expect([...world.schemas.values()].map((schema) => schema.columns.length)).toEqual([2]);
+});
+
+test('a table that is left out has no lines, and its topic is read on', async () => {
+  const world = aDebeziumWorld();
+  await world.createTopic(topic);
+  world.put(topic, 'what nobody can place');
+  const source = world.source();
+  source.exclude(new Set(['shop.orders']));
+  await world.follow(source);
+  expect(world.sections).toEqual([]);
+  expect(world.position?.gtid).toBe(`${topic}:0=1`);
+});
+
 test('a topic deleted, created again or cut off by retention is named with the place that was lost', async () => {
   const world = aDebeziumWorld();
   await world.createTopic(topic);

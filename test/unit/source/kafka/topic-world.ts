@@ -24,14 +24,15 @@ export interface Line {
 
 /** A reader of topics in this process: what its log would know, and what it has taken. */
 export class TopicWorld {
-  readonly kafka = new MemoryKafka();
+  readonly kafka: MemoryKafka;
   readonly schemas = new Map<TableId, TableSchema>();
   readonly sections: Section[] = [];
   readonly needed: TableId[] = [];
   position: Position | undefined;
   readonly #options: KafkaSourceOptions;
 
-  constructor(options: object) {
+  constructor(options: object, kafka = new MemoryKafka()) {
+    this.kafka = kafka;
     this.#options = kafkaSourceOptions.parse({
       type: 'kafka',
       brokers: ['memory:0'],
