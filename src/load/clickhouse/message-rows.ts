@@ -65,6 +65,8 @@ class RowsDraft {
       path: pathOf(layout, name),
       isKey: key.includes(name),
     }));
+    // Wanted or not: a message that closes its line and gives it another version is malformed.
+    this.want(['v'], 'UInt64');
   }
 
   get lineType(): string {
@@ -88,7 +90,7 @@ class RowsDraft {
     const shape = new ObjectShape();
     for (const { path, isKey } of this.#columns) {
       if (path[0] === '' || (onlyKey && !isKey)) continue;
-      if (!shape.add(path)) this.isPossible = false;
+      if (!shape.addSpelled(path)) this.isPossible = false;
     }
     return shape;
   }
@@ -163,7 +165,7 @@ const builders: Readonly<Record<MessageLayout['format'], (draft: RowsDraft) => M
 function jsonRows(draft: RowsDraft): MessageRows {
   const image = draft.image();
   const head = [...draft.head(), `${draft.want(draft.message, image.type)} AS _row`];
-  const texts = draft.texts((path) => image.field('_row', path));
+  const texts = draft.texts((path) => image.spelledField('_row', path));
   return {
     lineType: draft.lineType,
     query: (from, keeps) =>
@@ -186,7 +188,7 @@ function debeziumRows(draft: RowsDraft): MessageRows {
     `toUInt8(ifNull(${names.operation} = 'd', 0)) AS ${names.deleted}`,
     `if(${names.deleted}, ${before}, ${after}) AS _row`,
   ];
-  const texts = draft.texts((path) => image.field('_row', path));
+  const texts = draft.texts((path) => image.spelledField('_row', path));
   return {
     lineType: draft.lineType,
     query: (from, keeps) =>
@@ -270,9 +272,9 @@ function withOldKeys(
 ): string {
   const changes: string[] = [];
   const texts = draft.texts((path, isKey) => {
-    const text = image.field('_data', path);
+    const text = image.spelledField('_data', path);
     if (!isKey) return text;
-    const before = old.field('_old', path);
+    const before = old.spelledField('_old', path);
     changes.push(`ifNull(${before} != ${text}, 0)`);
     return `if(_kind = 2, ifNull(${before}, ${text}), ${text})`;
   });

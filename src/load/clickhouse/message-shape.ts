@@ -28,6 +28,17 @@ export class ObjectShape {
     return true;
   }
 
+  /** The same for a path whose names may be written with escapes. */
+  addSpelled(path: readonly string[]): boolean {
+    return spellings(path).every((spelling) => this.add(spelling));
+  }
+
+  /** SQL of the text at such a path. */
+  spelledField(object: string, path: readonly string[]): string {
+    const fields = spellings(path).map((spelling) => this.field(object, spelling));
+    return fields.length === 1 ? (fields[0] ?? '') : `coalesce(${fields.join(', ')})`;
+  }
+
   get type(): string {
     return tupleOf(this.#elements);
   }
@@ -44,6 +55,24 @@ export class ObjectShape {
     }
     return sql;
   }
+}
+
+/**
+ * ClickHouse does not decode \u in the names of fields, and many writers of JSON (Python's, for one) escape
+ * all that is not ASCII: such a name is looked for in each way that it may be written.
+ */
+function spellings(path: readonly string[]): readonly (readonly string[])[] {
+  const lower = path.map((name) => name.replace(/[^\0-\x7f]/g, escapeUnit));
+  if (lower.every((name, index) => name === path[index])) return [path];
+  const upper = lower.map((name) =>
+    name.replace(/\\u[0-9a-f]{4}/g, (unit) => `\\u${unit.slice(2).toUpperCase()}`),
+  );
+  const isSame = upper.every((name, index) => name === lower[index]);
+  return isSame ? [path, lower] : [path, lower, upper];
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function tupleOf(elements: Elements): string {
