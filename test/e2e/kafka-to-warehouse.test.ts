@@ -214,6 +214,8 @@ source:
       logs: 'SELECT * FROM web.access ORDER BY _offset',
       app: 'SELECT * FROM app.payments ORDER BY id',
       revenue: 'SELECT * FROM dws.revenue ORDER BY customer',
+      letters:
+        'SELECT queue, partition, offset, message FROM _ods.dead_letters FINAL ORDER BY queue DESC',
     });
   const before = await everything();
   expect(before.orders).toEqual([
@@ -239,6 +241,16 @@ source:
   ]);
   expect(before.revenue).toEqual([{ customer: 'ann', orders: 2, revenue: 14 }]);
 
+  expect(before.letters).toEqual([
+    { queue: orders, partition: 0, offset: 3, message: 'this is no JSON' },
+    {
+      queue: maxwell,
+      partition: 0,
+      offset: 4,
+      message: maxwellValue('insert', 'other', { id: 1 }),
+    },
+  ]);
+
   // Rows that come later, from a partition that was behind, reach the model too.
   await writer.write(orders, [
     debezium({ op: 'c', after: order(4, 'cid', 500), pos: 200 }, 4, 1),
@@ -260,6 +272,18 @@ source:
   expect(await everything()).toEqual(after);
   await project.succeed('init', '--restart');
   expect(await everything()).toEqual(after);
+
+  // A truncate empties what both partitions brought, in the model as well.
+  const truncate = { value: debeziumValue({ op: 't', pos: 5000 }, orderFields), partition: 0 };
+  await writer.write(orders, [
+    truncate,
+    debezium({ op: 'c', after: order(9, 'dan', 700), pos: 5100 }, 9, 1),
+  ]);
+  await project.succeed('run', '--until-current');
+  expect(await everything()).toMatchObject({
+    orders: [{ id: 9, customer: 'dan' }],
+    revenue: [{ customer: 'dan', orders: 1, revenue: 7 }],
+  });
 
   const verify = await project.run('verify');
   expect(verify.exitCode).toBe(2);
