@@ -1,5 +1,5 @@
-import type { ChangeBatch, Section } from '../change/change-batch.ts';
-import { type Position, versionOf } from '../change/position.ts';
+import type { ChangeBatch, SweepSection } from '../change/change-batch.ts';
+import { comparePositions, type Position, versionOf } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import { CdcError } from '../errors.ts';
@@ -7,7 +7,7 @@ import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Routed, Router, RouteState } from '../route/router.ts';
 import type { RoutedLog } from './routed-log.ts';
-import { routedTables, sourceSchemas } from './routed-tables.ts';
+import { generationPrefix, routedTables, sourceSchemas } from './routed-tables.ts';
 
 export interface RouteChangeContext {
   readonly log: ChangeLog;
@@ -61,7 +61,10 @@ async function beginAnew(
         ...after,
         batch: { ...after.batch, sections: [...emptied, ...after.batch.sections] },
       };
-      await routed.appendRouted(batch, whole, rereadKeys(tables));
+      await routed.appendRouted(batch, whole, {
+        ...rereadKeys(tables),
+        ...nextGeneration(log, tables),
+      });
       return;
     } catch (error) {
       const table = error instanceof CdcError ? error.details['table'] : undefined;
@@ -73,18 +76,31 @@ async function beginAnew(
   }
 }
 
-/** Empties the place where the table's rows were, when they go to another one now. */
+/** A reading under other rules is another one, also when nothing has changed in the source between them. */
+function nextGeneration(log: ChangeLog, tables: readonly TableId[]): Record<string, number> {
+  return Object.fromEntries(
+    tables.map((table) => {
+      const key = generationPrefix + table;
+      return [key, (log.checkpoint<number>(key) ?? 0) + 1];
+    }),
+  );
+}
+
+/**
+ * Sweeps the place where the table's rows were, when they go to another one now. Above every version read
+ * so far: should the rows come back, rules change again, and the place is made anew.
+ */
 function leftBehind(
   { log, router, position, readTo }: RouteChangeContext,
   table: TableId,
-): Section[] {
+): SweepSection[] {
   const before = routedTables(log).get(table);
   const target = before?.target ?? table;
   if (target === router.tableOf(table) || !log.schemas().has(target)) return [];
   const read = readTo(table);
-  const versions = [versionOf(position), ...(read ? [versionOf(read)] : [])];
-  const version = versions.sort((left, right) => (left < right ? 1 : -1))[0] ?? 0n;
-  return [{ kind: 'truncate', table: target, version, ...(before?.only && { only: before.only }) }];
+  const isReadFurther = read !== undefined && comparePositions(read, position) > 0;
+  const version = versionOf(isReadFurther ? read : position) + 1n;
+  return [{ kind: 'sweep', table: target, version, ...(before?.only && { only: before.only }) }];
 }
 
 /** The tables as if they were met for the first time, and could not be known. */

@@ -24,6 +24,9 @@ export const sourcePrefix = 'route/source/';
 /** Tables that are there only because others go into them. */
 export const targetPrefix = 'route/target/';
 
+/** How often a table has been begun anew because its rules changed; by the source's names. */
+export const generationPrefix = 'route/generation/';
+
 /** By the source's names. */
 export function routedTables(log: LogState): Map<TableId, RoutedTable> {
   const found = log.checkpoints<RoutedTable>(routedPrefix);
@@ -40,6 +43,12 @@ export function sourceSchemas(log: LogState): Map<TableId, TableSchema> {
     schemas.set(name.slice(sourcePrefix.length), source);
   }
   return schemas;
+}
+
+/** Names a reading of a table: the first version of its snapshot, and the rules it was read under. */
+export function readingOf(log: LogState, source: TableId, firstVersion: string): string {
+  const generation = log.checkpoint<number>(generationPrefix + source);
+  return generation === undefined ? firstVersion : `${firstVersion}#${generation}`;
 }
 
 /** Where the rows of a table of the source are in the warehouse; equal for equal rows. */

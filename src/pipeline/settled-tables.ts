@@ -6,7 +6,7 @@ import type { LoadStep } from '../load/load-step.ts';
 import type { ChangeLog, LogOffset } from '../log/change-log.ts';
 import { snapshotPrefix, type TableSnapshot } from './capture-state.ts';
 import { type LoadedPlace, loadedPosition } from './loaded-position.ts';
-import { type RoutedTable, routedTables, scopeOfSource } from './routed-tables.ts';
+import { type RoutedTable, readingOf, routedTables, scopeOfSource } from './routed-tables.ts';
 
 /**
  * Which ODS tables agree with the source at the loader's position, so that models may read them.
@@ -29,7 +29,9 @@ export class SettledTables {
   resume(log: ChangeLog, loader: LoadedPlace, published: ReadonlyMap<TableId, string>): void {
     const routed = routedTables(log);
     for (const [table, mark] of published) {
-      for (const [source, firstVersion] of parseMark(table, mark)) {
+      for (const [source, reading] of parseMark(table, mark)) {
+        const [firstVersion = ''] = reading.split('#');
+        if (reading !== readingOf(log, source, firstVersion)) continue;
         this.#loadedSnapshots.set(scopeOfSource(source, routed.get(source)), firstVersion);
       }
     }
@@ -63,7 +65,7 @@ export class SettledTables {
       );
       const isWhole = snapshots.length === sources.length;
       if (isWhole && snapshots.every((each) => this.#isSettled(each, routed, position))) {
-        settled.set(target, markOf(target, snapshots));
+        settled.set(target, markOf(log, target, snapshots));
       }
     }
     this.#tables = settled;
@@ -113,13 +115,17 @@ function sourcesByTarget(
   return targets;
 }
 
-/** The first version of the snapshot of a table; of several that go into one, JSON with that of each. */
-function markOf(target: TableId, snapshots: readonly TableSnapshot[]): string {
-  const [only] = snapshots;
-  if (snapshots.length === 1 && only?.table === target) return only.firstVersion;
-  return JSON.stringify(snapshots.map(({ table, firstVersion }) => [table, firstVersion]));
+/** The reading of a table; of several that go into one, JSON with that of each. */
+function markOf(log: ChangeLog, target: TableId, snapshots: readonly TableSnapshot[]): string {
+  const readings = snapshots.map(({ table, firstVersion }) => [
+    table,
+    readingOf(log, table, firstVersion),
+  ]);
+  const [only] = readings;
+  return readings.length === 1 && only?.[0] === target ? (only[1] ?? '') : JSON.stringify(readings);
 }
 
-function parseMark(target: TableId, mark: string): [TableId, string][] {
+/** The readings in a mark, by table of the source. */
+export function parseMark(target: TableId, mark: string): [TableId, string][] {
   return mark.startsWith('[') ? (JSON.parse(mark) as [TableId, string][]) : [[target, mark]];
 }

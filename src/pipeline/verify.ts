@@ -15,17 +15,24 @@ import type { Logger } from '../ops/logger.ts';
 import type { Router } from '../route/router.ts';
 import { MysqlTextReader } from '../source/mysql/mysql-text-reader.ts';
 import type { MysqlSourceOptions } from '../source/mysql/options.ts';
-import { type StoppedTable, stoppedPrefix, streamCheckpoint } from './capture-state.ts';
+import {
+  type StoppedTable,
+  snapshotPrefix,
+  stoppedPrefix,
+  streamCheckpoint,
+  type TableSnapshot,
+} from './capture-state.ts';
 import { openProjectLayers } from './compose.ts';
 import { withHeldCut } from './control.ts';
 import { openLog } from './open-log.ts';
 import { openRouter } from './open-router.ts';
 import { Pipeline } from './pipeline.ts';
 import { findRunner } from './roles.ts';
-import { routedTables, sourceSchemas } from './routed-tables.ts';
+import { readingOf, routedTables, sourceSchemas } from './routed-tables.ts';
+import { parseMark } from './settled-tables.ts';
 import { notComparable, routedRows } from './verify-routed-rows.ts';
 import { type TableVerification, type TableVerifier, verifyTable } from './verify-table.ts';
-import { type Cut, cutKey } from './warehouse.ts';
+import { type Cut, cutKey, settledPrefix } from './warehouse.ts';
 
 export interface VerifyOptions {
   readonly logger: Logger;
@@ -54,6 +61,8 @@ export interface VerifyReport {
 
 /** What a verification needs, from the pipeline in this process or beside another one. */
 interface Verifiable {
+  /** The loading goes on in this process, under the rules of the project file as it is now. */
+  readonly isAlone: boolean;
   readonly catalog: Catalog;
   readonly log: ChangeLog;
   readonly engine: ClickhouseEngine;
@@ -79,7 +88,7 @@ export async function verifyProject(
     const tables = () => log.schemas();
     const { logger } = options;
     const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
-    return await verify(config, { catalog, log, engine, layers }, options, (work) =>
+    return await verify(config, { isAlone: false, catalog, log, engine, layers }, options, (work) =>
       withHeldCut(catalog, options.signal, work),
     );
   }
@@ -102,7 +111,7 @@ export async function verifyAlone(
   const stop = new AbortController();
   const running = pipeline.run(AbortSignal.any([options.signal, stop.signal]));
   running.catch(() => undefined);
-  const verified = verify(config, pipeline.stages, options, async (work) => {
+  const verified = verify(config, { isAlone: true, ...pipeline.stages }, options, async (work) => {
     stop.abort();
     await running;
     return work();
@@ -133,8 +142,8 @@ async function verify(
   await using source = await MysqlTextReader.open(assertComparable(config), epoch);
   for (const [done, schema] of schemas.entries()) {
     options.onProgress?.({ name: schema.table, done, total });
-    const isOutdated = routedTables(log).get(schema.table)?.rules !== router.rulesOf(schema);
-    const reason = isOutdated ? rulesChanged : notComparable(router, schema);
+    const reason =
+      notComparable(router, schema) ?? (await awaitSettled(config, parts, schema, options.signal));
     if (reason !== undefined) {
       notVerified.push({ table: schema.table, reason });
       continue;
@@ -151,7 +160,36 @@ async function verify(
   return { ok, tables, notVerified, stopped, layers: compared };
 }
 
-const rulesChanged = 'its rules have changed and it has not been read again; run cdc run';
+/**
+ * Waits until a published cut holds the table as its last snapshot and the rules of today made it; or says
+ * why there will be none.
+ */
+async function awaitSettled(
+  config: ProjectConfig,
+  { isAlone, log, catalog }: Verifiable,
+  source: TableSchema,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { table } = source;
+  const router = openRouter(config);
+  const target = router.tableOf(table);
+  const captured = parseTablePatterns(assertComparable(config).tables);
+  if (!captured.matches(table)) return 'it is not captured any more';
+  for (;;) {
+    if (log.checkpoint(stoppedPrefix + table) !== undefined) return 'it has stopped meanwhile';
+    const isOutdated = routedTables(log).get(table)?.rules !== router.rulesOf(source);
+    if (isOutdated && !isAlone) return 'its rules have changed; start cdc run again to follow them';
+    const snapshot = log.checkpoint<TableSnapshot>(snapshotPrefix + table);
+    const mark = catalog.get<string>(settledPrefix + target);
+    const isSettled =
+      !isOutdated &&
+      snapshot?.done === true &&
+      new Map(mark === undefined ? [] : parseMark(target, mark)).get(table) ===
+        readingOf(log, table, snapshot.firstVersion);
+    if (isSettled) return undefined;
+    await delay(20, undefined, { signal });
+  }
+}
 
 /** Topics say what changed, not what is: there is nothing to compare a table with. */
 function assertComparable({ name, source }: ProjectConfig): MysqlSourceOptions {

@@ -13,7 +13,8 @@ import { supervise } from './supervisor.ts';
 import type { WarehouseLoader } from './warehouse-loader.ts';
 
 export const cutKey = 'cut';
-const settledPrefix = 'settled/';
+/** Marks of the tables in published cuts; see SettledTables. */
+export const settledPrefix = 'settled/';
 /** While behind, layers are refreshed at most this often, so that catching up is not slowed by them. */
 const refreshEveryMs = 1_000;
 
