@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerCheck } from './command/check.ts';
+import { registerDeadLetter } from './command/deadletter.ts';
 import { registerDemo } from './command/demo.ts';
 import { registerInit } from './command/init.ts';
 import { registerLayers } from './command/layers.ts';
@@ -52,6 +53,7 @@ export function createProgram(context: CommandContext): Command {
   registerQuery(program, context);
   registerVerify(program, context);
   registerReplay(program, context);
+  registerDeadLetter(program, context);
   registerLayers(program, context);
   return program;
 }

@@ -1,5 +1,6 @@
 import type { SchemaSection, SweepSection, TruncateSection } from '../change/change-batch.ts';
 import type { MessageLayout } from '../change/message-layout.ts';
+import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 
 /**
@@ -34,6 +35,8 @@ export interface TableLoad {
    * are kept as dead letters (dead-letters.ts) with the reason; they do not fail the write.
    */
   readonly layout?: MessageLayout;
+  /** Where dead letters are said to belong, if not to the schema's table. */
+  readonly lettersOf?: TableId;
   /** The same for the same rows on every attempt. */
   readonly token: string;
 }

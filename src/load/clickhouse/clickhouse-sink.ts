@@ -199,7 +199,8 @@ function letterOf(
   { line, reason }: UnfitLine,
   receivedAtMs: number,
 ): DeadLetter {
-  const { table, version: schemaVersion } = load.schema;
+  const { version: schemaVersion } = load.schema;
+  const table = load.lettersOf ?? load.schema.table;
   const parsed = parseLine(line);
   if (parsed === undefined) {
     throw new CdcError('CDC_INTERNAL', `Loading ${table}: a line of messages has no place in it.`);

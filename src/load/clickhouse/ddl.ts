@@ -92,7 +92,7 @@ function ownColumns({ arrival }: TableSchema): string[] {
  */
 export function deleteOlder(
   table: TableId,
-  { only, hasArrival }: { readonly only?: string | undefined; readonly hasArrival: boolean },
+  { only, hasArrival }: { readonly only?: string | undefined; readonly hasArrival?: boolean } = {},
 ): string {
   const target = physicalTable(table);
   const arrival = hasArrival ? `, {arrival:UInt64} AS ${arrivalColumn}` : '';

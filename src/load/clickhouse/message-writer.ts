@@ -88,7 +88,7 @@ export class MessageWriter {
     } catch (error) {
       if (!isRefusal(error)) throw error;
       const lines = linesOf(piece.chunks);
-      const unfit = await this.#judge(schema, plan, lines, piece.token);
+      const unfit = await this.#judge(plan, lines, piece.token);
       if (unfit.size === 0) throw error;
       const chunks = lines.flatMap((line, index) => (unfit.has(index) ? [] : [withEnd(line)]));
       const fitting = { chunks: [Buffer.concat(chunks)], lineCount: chunks.length };
@@ -131,7 +131,6 @@ export class MessageWriter {
 
   /** Reasons by number of the line, of those that do not fit. */
   async #judge(
-    schema: TableSchema,
     plan: MessagePlan,
     lines: readonly Buffer[],
     token: string,
@@ -154,7 +153,7 @@ export class MessageWriter {
       const probe = new Probe(this.#engine, verdicts, plan);
       const unfit = new Map<number, string>();
       for (const [index, line] of lines.entries()) {
-        const reason = reasons.get(index) ?? (await probe.whyRefused(line, schema));
+        const reason = reasons.get(index) ?? (await probe.whyRefused(line));
         if (reason !== '') unfit.set(index, reason);
       }
       return unfit;
@@ -190,8 +189,8 @@ class Probe {
     this.#plan = plan;
   }
 
-  async whyRefused(line: Buffer, { table }: TableSchema): Promise<string> {
-    if (++this.#count > maxProbes) return `not a message such as the layout of ${table} describes`;
+  async whyRefused(line: Buffer): Promise<string> {
+    if (++this.#count > maxProbes) return 'not a message such as its layout describes';
     const body = numberedBody([line], { isTwice: this.#plan.isTwice, isGuarded: false });
     try {
       await this.#engine.insert({

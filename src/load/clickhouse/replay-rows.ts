@@ -41,7 +41,7 @@ export async function replayRows(
       existingRows: 'resnapshot',
       version: 0n,
     });
-    await sink.write({ ...load, schema, token: randomUUID() });
+    await sink.write({ ...load, schema, lettersOf: table, token: randomUUID() });
     const columns = await commonColumns(engine, table, scratch);
     const names = columns.map(quoteIdentifier).join(', ');
     await engine.command(
