@@ -1,4 +1,4 @@
-// npm run bench [-- snapshot|catchup|freshness ...]: measures on this machine, checks the contents,
+// npm run bench [-- snapshot|catchup|freshness|kafka ...]: measures on this machine, checks the contents,
 // and writes docs/benchmarks.md. Everything shares the machine: server, tool and engine.
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
@@ -6,6 +6,7 @@ import { LocalServer } from '../src/demo/server/local-server.ts';
 import { findMariadb, installMariadb } from '../src/demo/server/mariadb-program.ts';
 import { measureCatchUp } from './catch-up.ts';
 import { measureFreshness } from './freshness.ts';
+import { measureKafka } from './kafka.ts';
 import { measureLimits } from './limits.ts';
 import { measureSnapshot } from './snapshot.ts';
 
@@ -23,6 +24,7 @@ const scenarios = {
   snapshot: measureSnapshot,
   catchup: measureCatchUp,
   freshness: measureFreshness,
+  kafka: measureKafka,
 } as const;
 
 const wanted = process.argv.slice(2);

@@ -27,22 +27,26 @@ export async function measureCommand(
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
   });
-  let peakMegabytes = 0;
-  let peakResidentMegabytes = 0;
-  const timer = setInterval(async () => {
-    const memory = await memoryOf(child.pid);
-    peakMegabytes = Math.max(peakMegabytes, memory.anonymous);
-    peakResidentMegabytes = Math.max(peakResidentMegabytes, memory.resident);
-  }, 50);
+  using memory = memoryWatch(child.pid);
   const exitCode = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  clearInterval(timer);
   if (exitCode !== 0) throw new Error(`cdc ${args.join(' ')} ended with ${exitCode}\n${stdout}`);
   return {
     seconds: (performance.now() - startedAt) / 1000,
     stdout,
-    peakMegabytes,
-    peakResidentMegabytes,
+    peakMegabytes: memory.peakMegabytes,
+    peakResidentMegabytes: memory.peakResidentMegabytes,
   };
+}
+
+/** The highest memory of a process so far, looked at 20 times a second. */
+export function memoryWatch(pid: number | undefined) {
+  const peak = { peakMegabytes: 0, peakResidentMegabytes: 0 };
+  const timer = setInterval(async () => {
+    const memory = await memoryOf(pid);
+    peak.peakMegabytes = Math.max(peak.peakMegabytes, memory.anonymous);
+    peak.peakResidentMegabytes = Math.max(peak.peakResidentMegabytes, memory.resident);
+  }, 50);
+  return Object.assign(peak, { [Symbol.dispose]: () => clearInterval(timer) });
 }
 
 async function memoryOf(pid: number | undefined): Promise<{ anonymous: number; resident: number }> {
