@@ -47,14 +47,22 @@ const projectFields = z.strictObject({
     .meta({ description: 'The SQL models on top of the captured tables.' }),
 });
 
-export const projectFileSchema = projectFields.superRefine(({ source, log }, context) => {
-  if (source.type !== 'kafka' || log.type !== 'kafka') return;
-  context.addIssue({
-    code: 'custom',
-    path: ['log'],
-    message:
-      'must be embedded with `source: kafka`: what would be kept in topics is in topics already',
-  });
+export const projectFileSchema = projectFields.superRefine(({ source, log, load }, context) => {
+  if (source.type === 'kafka' && log.type === 'kafka') {
+    context.addIssue({
+      code: 'custom',
+      path: ['log'],
+      message:
+        'must be embedded with `source: kafka`: what would be kept in topics is in topics already',
+    });
+  }
+  if (log.type === 'embedded' && load.shares > 1) {
+    context.addIssue({
+      code: 'custom',
+      path: ['load', 'shares'],
+      message: 'must be 1 with `log: embedded`: one process loads everything; use `log: kafka`',
+    });
+  }
 });
 
 export type ProjectFile = z.output<typeof projectFileSchema>;

@@ -61,13 +61,6 @@ export function openStages(
   logger: Logger,
   readyTables: (log: ChangeLog) => Map<TableId, TableSchema>,
 ): Promise<Stages> {
-  if (config.log.type === 'embedded' && config.load.shares > 1) {
-    throw new CdcError(
-      'CDC_CONFIG_INVALID',
-      `load.shares is ${config.load.shares}, and the embedded log is one process's.`,
-      { remedy: 'Set load.shares to 1, or use `log: kafka`.' },
-    );
-  }
   return opening(async (keep) => {
     const { catalog, log } = await openLogStages(config, logger, keep);
     const source = keep(openSource(config, logger, log));

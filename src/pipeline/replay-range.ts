@@ -6,10 +6,11 @@ export type ReplayPlace =
   | { readonly kind: 'offset'; readonly offset: number }
   | { readonly kind: 'time'; readonly ms: number };
 
-/** An offset, or a time that `Date` understands. Throws CDC_USAGE. */
+/** An offset, or a time as ISO 8601. Throws CDC_USAGE. */
 export function parseReplayPlace(text: string): ReplayPlace {
   if (/^\d{1,15}$/.test(text)) return { kind: 'offset', offset: Number(text) };
-  const ms = Date.parse(text);
+  // Date.parse takes nearly anything for a time.
+  const ms = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(ms)) return { kind: 'time', ms };
   throw new CdcError('CDC_USAGE', `"${text}" is neither an offset of the log nor a time.`, {
     remedy: 'Write an offset such as 1200, or a time such as 2026-01-31T10:00:00Z.',

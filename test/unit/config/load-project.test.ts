@@ -272,6 +272,13 @@ test('a file .env beside the project is read, and the environment wins over it',
   expect(mysqlOf(config).password.reveal()).toBe('from file');
 });
 
+test('several shares of loading are refused where one process loads everything', () => {
+  expect(problemsOf(`${minimal}load: { shares: 2 }\n`)).toEqual([
+    expect.stringMatching(/load\.shares: must be 1 with `log: embedded`/),
+  ]);
+  expect(problemsOf(`${minimal}load: { shares: 2 }\nlog: kafka://k:9092\n`)).toEqual([]);
+});
+
 test('problems name the file as it is seen from the current folder', async () => {
   await using folder = await temporaryFolder();
   await mkdir(join(folder.path, 'shop'));

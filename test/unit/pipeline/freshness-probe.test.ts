@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Position } from '../../../src/change/position.ts';
 import { FreshnessProbe } from '../../../src/pipeline/freshness-probe.ts';
 import type { Source } from '../../../src/source/source.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const at = (offset: number): Position => ({
   epoch: 0,
@@ -36,4 +37,20 @@ test('a probe is behind from its oldest question until a cut answers it', async 
   await running;
   probe.published(at(300));
   expect(probe.behindSinceMs()).toBeUndefined();
+});
+
+test('nothing is measured while nothing is on its way', async () => {
+  let asked = 0;
+  const endPosition = async () => ({ position: at(100 + Math.max(0, asked++ - 4)), bytes: 0 });
+  const probe = new FreshnessProbe({ endPosition } as unknown as Source, 2);
+  const stop = new AbortController();
+  const running = probe.run(stop.signal, () => at(100));
+  await waitUntil('it has asked some times', () => asked >= 4);
+  expect(probe.percentiles()).toBeUndefined();
+  await waitUntil('a change is on its way', () => probe.behindSinceMs() !== undefined);
+  expect(probe.percentiles()).toBeUndefined();
+  stop.abort();
+  await running;
+  probe.published(at(1_000));
+  expect(probe.percentiles()?.samples).toBeGreaterThan(0);
 });
