@@ -49,6 +49,13 @@ export function memoryWatch(pid: number | undefined) {
   return Object.assign(peak, { [Symbol.dispose]: () => clearInterval(timer) });
 }
 
+/** CPU time of a process so far, user and system; from 1/100 s ticks, as Linux counts them. */
+export async function cpuSecondsOf(pid: number | undefined): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
+}
+
 async function memoryOf(pid: number | undefined): Promise<{ anonymous: number; resident: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const megabytes = (name: string) =>
