@@ -33,8 +33,9 @@ export class LayersRole implements AsyncDisposable {
   static async open(config: ProjectConfig, logger: Logger): Promise<LayersRole> {
     assertRolePossible(config, 'layers');
     const lock = acquireRole(config, 'layers');
+    let stages: WarehouseStages | undefined;
     try {
-      const stages = await openWarehouseStages(config, logger);
+      stages = await openWarehouseStages(config, logger);
       const settled = new SettledTables();
       const { engine, catalog, log } = stages;
       const tables = () => settled.schemas(log);
@@ -48,6 +49,7 @@ export class LayersRole implements AsyncDisposable {
       });
       return new LayersRole(logger, { stages, layers, loader, settled, lock });
     } catch (error) {
+      await stages?.[Symbol.asyncDispose]();
       lock.release();
       throw error;
     }

@@ -30,11 +30,13 @@ export class LoadRole implements AsyncDisposable {
   static async open(config: ProjectConfig, logger: Logger): Promise<LoadRole> {
     assertRolePossible(config, 'load');
     const lock = acquireRole(config, 'load');
+    let stages: WarehouseStages | undefined;
     try {
-      const stages = await openWarehouseStages(config, logger);
+      stages = await openWarehouseStages(config, logger);
       const group = await openShareGroup(config, lock.number, logger);
       return new LoadRole(config, logger, stages, group, lock);
     } catch (error) {
+      await stages?.[Symbol.asyncDispose]();
       lock.release();
       throw error;
     }

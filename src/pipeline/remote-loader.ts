@@ -17,6 +17,7 @@ import {
   type Standing,
   standKey,
 } from './cut-order.ts';
+import { arrangeShares } from './share-layout.ts';
 import {
   allShares,
   offsetKey,
@@ -57,8 +58,9 @@ export class RemoteLoader implements WarehouseLoader, AsyncDisposable {
   #position: Position | undefined;
   #lost: CdcError | undefined;
 
-  /** Throws nothing when others lead the loaders: the last to come does, and the former one stops. */
+  /** Where others lead the loaders, the last to come does, and the former one stops. */
   static async open(options: RemoteLoaderOptions): Promise<RemoteLoader> {
+    await arrangeShares(options.table, options.shares);
     const catalog = await WarehouseCatalog.takeOver(options.table, layersScope, options.ownerId, [
       orderKey,
     ]);
