@@ -80,10 +80,13 @@ export function deadLetterId(
 
 /** The engine's words without what only its developers understand. */
 export function shortReason(message: string): string {
-  const start = message.lastIndexOf('DB::Exception: ');
-  const plain = start < 0 ? message : message.slice(start + 'DB::Exception: '.length);
-  const [first = ''] = plain.split(/: \(at row|\n| \(version |\. \([A-Z_]+\)$/);
-  return first.trim().slice(0, 300);
+  const plain = message.replace(/^.*?(DB::Exception: |the engine refused the statement: )/s, '');
+  const [first = ''] = plain.split(/: \(at row|\n| \(version |\. \([A-Z_]+\)/);
+  // The message is the field m of its line.
+  return first
+    .replace(/: \(while reading the value of nested key m\)/, '')
+    .replace(/\.?\s*$/, '')
+    .slice(0, 300);
 }
 
 function parseText(json: string): string {

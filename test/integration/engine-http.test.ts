@@ -334,6 +334,39 @@ describe('an INSERT', () => {
     );
   });
 
+  test('takes rows apart with input()', async () => {
+    await text('CREATE TABLE http.apart (a Int64, b String) ENGINE = Memory');
+    const select =
+      "SELECT x.1 + 1, upper(x.2) FROM input('x Tuple(n Int64, s String)') WHERE x.1 > 1";
+    const rows = '{"x":{"n":1,"s":"a"}}\n{"x":{"n":2,"s":"it\\u0027s"}}\n';
+    const query = `INSERT INTO http.apart (a, b) ${select} FORMAT JSONEachRow`;
+    const response = await post(rows, { query });
+    expect([response.status, await response.text()]).toEqual([200, '']);
+    const summary = JSON.parse(response.headers.get('x-clickhouse-summary') ?? '');
+    expect(summary).toMatchObject({ written_rows: '1' });
+    await text(`INSERT INTO http.apart (a, b) ${select} FORMAT JSONEachRow\n${rows}`);
+    await text(rows, {
+      query: `INSERT INTO http.apart (a, b) ${select}`,
+      default_format: 'JSONEachRow',
+    });
+    expect(await text('SELECT * FROM http.apart')).toBe("3\tIT\\'S\n".repeat(3));
+    const wrong = await post('{"x":{"n":5,"s":"a"}}\n{"x":5}\n', { query });
+    expect(wrong.status).toBe(400);
+    expect(await text('SELECT count() FROM http.apart')).toBe('3\n');
+  });
+
+  test('with input() and a token is stored once', async () => {
+    await text(
+      'CREATE TABLE http.once (a Int64) ENGINE = MergeTree ORDER BY a ' +
+        'SETTINGS non_replicated_deduplication_window = 10',
+    );
+    const query = "INSERT INTO http.once SELECT a FROM input('a Int64') FORMAT TSV";
+    for (let each = 0; each < 2; each++) {
+      await text('1\n2\n', { query, insert_deduplication_token: 'token' });
+    }
+    expect(await text('SELECT count() FROM http.once')).toBe('2\n');
+  });
+
   test('takes a compressed body', async () => {
     await text('CREATE TABLE http.zipped (a Int64) ENGINE = Memory');
     const query = 'INSERT INTO http.zipped FORMAT TSV';

@@ -12,6 +12,8 @@ import { InProcessEngine } from './layers-engine.ts';
 export interface WorldTable {
   readonly columns: Readonly<Record<string, string>>;
   readonly key: readonly string[];
+  /** Its changes come in another order than that of their versions. */
+  readonly arrival?: true;
 }
 
 export type Row = Readonly<Record<string, string | number | null>>;
@@ -91,16 +93,21 @@ export class LayersWorld implements AsyncDisposable {
 
   /** Writes rows as one step of the source; `deleted` rows are old rows that went away. */
   async write(table: string, rows: readonly Row[], deleted: readonly Row[] = []): Promise<void> {
-    const names = Object.keys(this.#table(table).columns);
+    const { columns, arrival } = this.#table(table);
+    const names = Object.keys(columns);
     const values = (row: Row, isDeleted: number) => {
       this.#version += 1n;
       const cells = names.map((name) => literal(row[name] ?? null));
-      return `(${[...cells, this.#version, isDeleted].join(', ')})`;
+      // Those that arrive have versions of their own, far below any cut.
+      const place = arrival
+        ? [this.#version - 1_000n, isDeleted, this.#version]
+        : [this.#version, isDeleted];
+      return `(${[...cells, ...place].join(', ')})`;
     };
     const all = [...deleted.map((row) => values(row, 1)), ...rows.map((row) => values(row, 0))];
     this.#touched.add(table);
     await this.engine.command(
-      `INSERT INTO _ods.\`${table}\` (${names.join(', ')}, _version, _deleted) VALUES ${all.join(', ')}`,
+      `INSERT INTO _ods.\`${table}\` (${names.join(', ')}, _version, _deleted${arrival ? ', _arrival' : ''}) VALUES ${all.join(', ')}`,
     );
   }
 
@@ -135,8 +142,9 @@ export class LayersWorld implements AsyncDisposable {
   }
 
   async #createTable(table: string): Promise<void> {
-    const { columns, key } = this.#table(table);
+    const { columns, key, arrival } = this.#table(table);
     const list = Object.entries(columns).map(([name, type]) => `${name} ${type}`);
+    if (arrival) list.push('_arrival UInt64');
     await this.engine.command(
       `CREATE TABLE _ods.\`${table}\` (${list.join(', ')}, _version UInt64, _deleted UInt8,
        INDEX _version _version TYPE minmax GRANULARITY 1)
