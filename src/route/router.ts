@@ -25,6 +25,10 @@ export interface Router {
   onlyOf(source: TableId): RowCondition | undefined;
   /** Changes with everything that decides what rows of the table become; undefined: they stay as they are. */
   rulesOf(source: TableSchema): string | undefined;
+  /** Where rows of the table go that are not looked up; undefined: the log has no topics, or the rules fail. */
+  topicOf(source: TableSchema): string | undefined;
+  /** Whether rows of the table may go into this topic. */
+  writesTo(source: TableSchema, topic: string): boolean;
   /** What these tables are after the rules, by name. Leaves out those whose rules cannot be followed. */
   tables(sources: readonly TableSchema[]): Map<TableId, TableSchema>;
   /** What becomes of the rows of a table, for who checks it by other means. */

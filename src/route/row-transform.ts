@@ -122,9 +122,14 @@ function valueStep(
     };
   }
   const salt = Buffer.from(action.salt.reveal());
+  // Salt and value side by side; made larger for the first value that does not fit.
+  let salted = Buffer.concat([salt, Buffer.alloc(256)]);
   return ({ bytes, starts }, writer) => {
     const text = textBytes(column.type, bytes, (starts[index] ?? 0) + skip);
-    const digest = hash('sha256', Buffer.concat([salt, text]), 'hex');
+    const size = salt.length + text.length;
+    if (size > salted.length) salted = Buffer.concat([salt, Buffer.alloc(2 * text.length)]);
+    text.copy(salted, salt.length);
+    const digest = hash('sha256', salted.subarray(0, size), 'hex');
     writer.reserve(1 + digest.length);
     writer.writeVarUint(digest.length);
     writer.offset += writer.buffer.write(digest, writer.offset, 'latin1');

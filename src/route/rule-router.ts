@@ -63,6 +63,19 @@ class RuleRouter implements Router {
     return this.#plan(source).rules;
   }
 
+  topicOf(source: TableSchema): string | undefined {
+    const { route, problems } = this.#plan(source);
+    if (problems.length > 0) return undefined;
+    const topic = this.#topics?.of(route.target, route.business ?? '');
+    return typeof topic === 'string' ? topic : undefined;
+  }
+
+  writesTo(source: TableSchema, topic: string): boolean {
+    if (this.topicOf(source) === topic) return true;
+    const { route } = this.#plan(source);
+    return route.isLookedUp && this.#topics?.mayBe(topic, route.target) === true;
+  }
+
   explain(source: TableSchema): RouteExplanation {
     const { route, columns } = this.#plan(source);
     return {
@@ -142,7 +155,7 @@ class RuleRouter implements Router {
       ? [{ business: plan.route.business ?? '', rowCount: section.rowCount, bytes: section.bytes }]
       : rows.route(section, origin, wanted);
     return parts.map(({ business, rowCount, bytes }) => {
-      const topic = this.#topicOf(plan, business);
+      const topic = this.#topicFor(plan, business);
       return {
         ...section,
         table: target.table,
@@ -183,7 +196,7 @@ class RuleRouter implements Router {
     throw routeError(table, [messagesProblem(table)]);
   }
 
-  #topicOf({ route, source }: TablePlan, business: string): string | undefined {
+  #topicFor({ route, source }: TablePlan, business: string): string | undefined {
     const topic = this.#topics?.of(route.target, business);
     if (topic === undefined || typeof topic === 'string') return topic;
     throw routeError(source.table, [topic]);

@@ -42,6 +42,15 @@ export class Topics {
     this.#names.set(`${business} ${table}`, topic);
     return topic;
   }
+
+  /** Whether the topic may be that of the table after the rules, for whatever business. */
+  mayBe(topic: string, table: TableId): boolean {
+    const values = { prefix: this.#prefix, ...splitTableId(table) };
+    const parts = topicName(this.#template.replaceAll('{business}', '/'), values).split('/');
+    const [first = '', ...others] = parts;
+    const last = others.at(-1);
+    return last === undefined ? topic === first : topic.startsWith(first) && topic.endsWith(last);
+  }
 }
 
 function refused(table: TableId, message: string): RouteProblem {
