@@ -12,7 +12,8 @@ export interface ControlMessage {
   readonly version: Version | undefined;
 }
 
-const truncateOperation = Buffer.from('"op":"t"');
+const operationField = Buffer.from('"op":"');
+const truncate = 't'.charCodeAt(0);
 const ddlFlag = Buffer.from('"isDdl":true');
 const typeField = Buffer.from('"type":"');
 
@@ -23,7 +24,7 @@ const typeField = Buffer.from('"type":"');
 export function controlMessageIn(value: Buffer, format: MessageFormat): ControlMessage | undefined {
   switch (format) {
     case 'debezium':
-      return value.includes(truncateOperation) ? debeziumControl(parseObject(value)) : undefined;
+      return isTruncate(value) ? debeziumControl(parseObject(value)) : undefined;
     case 'canal':
       return value.includes(ddlFlag) ? canalControl(parseObject(value)) : undefined;
     case 'maxwell':
@@ -31,6 +32,12 @@ export function controlMessageIn(value: Buffer, format: MessageFormat): ControlM
     case 'json':
       return undefined;
   }
+}
+
+/** A truncate has no rows, so no column can be behind its operation. */
+function isTruncate(value: Buffer): boolean {
+  const at = value.lastIndexOf(operationField);
+  return at >= 0 && value[at + operationField.length] === truncate;
 }
 
 function debeziumControl(message: JsonObject | undefined): ControlMessage | undefined {
