@@ -105,6 +105,17 @@ export class Capture {
     return this.#log.checkpoint<TableSnapshot>(snapshotPrefix + table);
   }
 
+  /** Begins where the log ends; tables whose topics were deleted are stopped, so that somebody knows of it. */
+  async noteLostTopics(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#routed.discardOpen();
+      } catch (error) {
+        if (!(await this.#stopTable(error))) throw error;
+      }
+    }
+  }
+
   async #stream(signal: AbortSignal): Promise<void> {
     await supervise((inner) => this.#streamOnce(inner), {
       name: 'stream',
@@ -119,14 +130,17 @@ export class Capture {
     if (from === undefined)
       throw new CdcError('CDC_NOT_INITIALIZED', 'There is no stream position.');
     // Parts of a transaction that broke off come again as a whole, or not at all after a failover.
-    await this.#routed.discardOpen();
+    await this.noteLostTopics();
     // One append is under way while the next batch is decoded; the log keeps their order.
     let appending: Promise<unknown> = Promise.resolve();
+    // An append that fails is told at once, not when the source has something new.
+    const failed = new AbortController();
+    const streaming = AbortSignal.any([signal, failed.signal]);
     try {
-      for await (const item of this.#source.stream(from, signal)) {
+      for await (const item of this.#source.stream(from, streaming)) {
         await appending;
         appending = this.#appendItem(item, signal);
-        appending.catch(() => undefined);
+        appending.catch(() => failed.abort());
       }
       await appending;
     } catch (error) {
@@ -261,18 +275,37 @@ export class Capture {
   /** An error that is about one table stops that table, not the others. */
   async #stopTable(error: unknown, table?: TableId): Promise<boolean> {
     if (!(error instanceof CdcError) || error.kind !== 'operator') return false;
+    if (error.code === 'CDC_LOG_TOPIC_LOST') return await this.#stopTablesOf(error);
     const named = error.details['table'] ?? table;
     if (typeof named !== 'string' || !isAboutOneTable(error)) return false;
-    const stopped: StoppedTable = {
-      table: named,
-      code: error.code,
-      message: error.message,
-      at: new Date().toISOString(),
-    };
-    await this.#log.append([], { checkpoints: { [stoppedPrefix + named]: stopped } });
-    this.#logger.error({ table: named, code: error.code, error: error.message }, 'Table stopped.');
-    this.#excludeStopped();
+    await this.#stop([named], error);
     return true;
+  }
+
+  /** Everything that the topic held is gone, so every table that goes into it is read anew. */
+  async #stopTablesOf(error: CdcError): Promise<boolean> {
+    const topic = String(error.details['topic']);
+    const tables = (await this.#source.tables())
+      .filter((schema) => this.#router.writesTo(schema, topic))
+      .map(({ table }) => table);
+    await this.#stop(tables, error, [topic]);
+    return true;
+  }
+
+  async #stop(
+    tables: readonly TableId[],
+    { code, message }: CdcError,
+    lostTopics: readonly string[] = [],
+  ): Promise<void> {
+    const at = new Date().toISOString();
+    const stopped = tables.map((table) => {
+      const why: StoppedTable = { table, code, message, at };
+      return [stoppedPrefix + table, why] as const;
+    });
+    await this.#log.append([], { checkpoints: Object.fromEntries(stopped), lostTopics });
+    for (const table of tables)
+      this.#logger.error({ table, code, error: message }, 'Table stopped.');
+    this.#excludeStopped();
   }
 
   async #noteComplete(): Promise<void> {
