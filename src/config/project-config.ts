@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { engineOptions } from '../engine/options.ts';
+import type { FormatOptions } from '../format/options.ts';
 import { layersOptions } from '../layers/options.ts';
 import { loadOptions } from '../load/options.ts';
 import { embeddedLogOptions } from '../log/embedded/options.ts';
@@ -56,6 +57,15 @@ export const projectFileSchema = projectFields.superRefine(({ source, log, load 
         'must be embedded with `source: kafka`: what would be kept in topics is in topics already',
     });
   }
+  if (log.type === 'kafka' && log.format.type !== 'debezium') {
+    for (const name of ignoredOptions(log.format)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['log', 'format', name],
+        message: `is of debezium only, and ${log.format.type} messages have no such thing; leave it out`,
+      });
+    }
+  }
   if (log.type === 'embedded' && load.shares > 1) {
     context.addIssue({
       code: 'custom',
@@ -64,6 +74,15 @@ export const projectFileSchema = projectFields.superRefine(({ source, log, load 
     });
   }
 });
+
+/** Options that say something and that no format but Debezium's follows. */
+function ignoredOptions({ schema, decimals, transactions }: FormatOptions): string[] {
+  return [
+    ...(schema ? ['schema'] : []),
+    ...(decimals === 'string' ? [] : ['decimals']),
+    ...(transactions ? ['transactions'] : []),
+  ];
+}
 
 export type ProjectFile = z.output<typeof projectFileSchema>;
 

@@ -29,6 +29,11 @@ export interface AppendOptions {
   /** JSON values by name, stored in the same commit; undefined removes. */
   readonly checkpoints?: Readonly<Record<string, unknown>>;
   readonly open?: boolean;
+  /**
+   * Topics named by CDC_LOG_TOPIC_LOST whose tables are stopped or read anew with this append: they are
+   * made again when they are needed next.
+   */
+  readonly lostTopics?: readonly string[];
   /** Gives up waiting for room; the append then rejects with the signal's reason, and nothing is written. */
   readonly signal?: AbortSignal;
 }
@@ -52,7 +57,10 @@ export interface ChangeLog extends AsyncDisposable {
   /** Appends; resolves to the offset after the last visible entry. */
   append(batches: readonly ChangeBatch[], options?: AppendOptions): Promise<LogOffset>;
 
-  /** Drops the open parts appended so far; call it when a stream begins anew in mid-transaction. */
+  /**
+   * Drops the open parts appended so far; call it when a stream begins anew in mid-transaction. Throws
+   * CDC_LOG_TOPIC_LOST, with `details.topic`, while a topic is gone that no append has seen to.
+   */
   discardOpen(): Promise<void>;
 
   /**

@@ -11,6 +11,7 @@ import { readModels } from '../layers/model-file.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
 import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
 import type { Logger } from '../ops/logger.ts';
+import { checkLog } from './check-log.ts';
 import { checkRoutes } from './check-routes.ts';
 import { openProjectLayers, openSource } from './compose.ts';
 import { openRouter } from './open-router.ts';
@@ -36,6 +37,10 @@ export async function checkProject(config: ProjectConfig, logger: Logger): Promi
   });
   const schemas = source?.schemas ?? [];
   if (source !== undefined) problems.push(...(await checkRoutes(config, schemas)));
+  await checkLog(config, schemas, logger).then(
+    (found) => problems.push(...found),
+    (error) => note(error, 'log'),
+  );
   const tables = [...openRouter(config).tables(schemas).values()];
   problems.push(...(await checkModels(config, tables, logger)));
   return {

@@ -6,6 +6,7 @@ import type { Logger } from '../ops/logger.ts';
 import type { Capture } from './capture.ts';
 import { CaptureRole } from './capture-role.ts';
 import { resetSnapshots } from './capture-state.ts';
+import { assertLogReady } from './check-log.ts';
 import type { CaptureStages } from './compose.ts';
 import { openRouter } from './open-router.ts';
 import { Pipeline } from './pipeline.ts';
@@ -56,7 +57,7 @@ export async function initProject(
   const only = (table: TableId) =>
     matcher === undefined || matcher.matches(table) || matcher.matches(router.tableOf(table));
   await using worker = await openWorker(config, logger, only, options.only);
-  const tables = await prepare(config, worker.stages, options, only);
+  const tables = await prepare(config, worker, options, only);
   const progress = await ProgressMeter.open(worker, tables);
   const timer = setInterval(() => options.onProgress?.(progress.read()), 200);
   const isComplete = await worker.finish(signal).finally(() => clearInterval(timer));
@@ -120,19 +121,22 @@ async function openWorker(
 /** Looks whether it can be done, and forgets what is to be read anew; the tables to read. */
 async function prepare(
   config: ProjectConfig,
-  stages: CaptureStages,
+  { stages, capture }: Worker,
   options: InitOptions,
   only: (table: TableId) => boolean,
 ): Promise<TableId[]> {
   const { source, log } = stages;
   await assertSourceReady(source);
-  const tables = (await source.tables()).map(({ table }) => table).filter(only);
+  const sources = await source.tables();
+  await assertLogReady(config, sources, options.logger);
+  const tables = sources.map(({ table }) => table).filter(only);
   if (tables.length === 0) {
     throw new CdcError(
       'CDC_TABLE_NOT_FOUND',
       `Taking the snapshot: no captured table matches ${(options.tables ?? namedTables(config)).join(', ')}.`,
     );
   }
+  await capture.noteLostTopics();
   if (options.restart === true) await restartHistory(stages);
   else if (options.tables !== undefined) await resetSnapshots(log, only);
   return tables;

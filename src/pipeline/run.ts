@@ -4,6 +4,7 @@ import { CdcError } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
 import { CaptureRole } from './capture-role.ts';
 import { streamCheckpoint } from './capture-state.ts';
+import { assertLogReady } from './check-log.ts';
 import { LayersRole } from './layers-role.ts';
 import { LoadRole } from './load-role.ts';
 import { Pipeline } from './pipeline.ts';
@@ -57,6 +58,7 @@ async function runAll(config: ProjectConfig, options: RunOptions): Promise<RunRe
   const { source, log } = pipeline.stages;
   assertInitialized(config, log.checkpoint(streamCheckpoint));
   await assertSourceReady(source);
+  await assertLogReady(config, await source.tables(), options.logger);
   await prepareModels(pipeline.stages);
   const target = (await source.endPosition()).position;
   const isCurrent = (cut: Cut) => hasReached(cut.position, target);
@@ -69,6 +71,7 @@ async function runCapture(config: ProjectConfig, options: RunOptions): Promise<R
   const { source, log } = role.stages;
   assertInitialized(config, log.checkpoint(streamCheckpoint));
   await assertSourceReady(source);
+  await assertLogReady(config, await source.tables(), options.logger);
   const target = (await source.endPosition()).position;
   const isCurrent = async () => {
     const streamed = log.checkpoint<Position>(streamCheckpoint);

@@ -97,6 +97,7 @@ export class CommitLog {
     const commits = await this.#between(offset, Math.min(this.#end, offset + lagCommits));
     for (const { record } of commits) {
       for (const range of record.steps.flatMap((step) => ('ranges' in step ? step.ranges : []))) {
+        if (this.state.isLost(range.topic, record.number)) continue;
         const key = `${range.partition} ${range.topic}`;
         if (range.tables.some(wants) && !first.has(key)) first.set(key, { range, record });
       }

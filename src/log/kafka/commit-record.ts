@@ -29,6 +29,8 @@ export interface LogState {
   readonly newest: Readonly<Record<TableId, string>>;
   /** By topic, then partition: the offset after the last record that a commit knows. */
   readonly ends: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Topics that were deleted, each with the number of the commit before which its ranges hold nothing. */
+  readonly lost: Readonly<Record<string, number>>;
   /** Bytes of all records written so far. */
   readonly bytes: number;
 }
@@ -50,7 +52,7 @@ export interface CommitRecord {
   readonly checkpoints: Readonly<Record<string, unknown>>;
   /** Names of checkpoints that no longer exist. */
   readonly removed: readonly string[];
-  /** Topics that were deleted behind our back: nothing is known of them any more. */
+  /** Topics that were deleted behind our back: ranges of earlier commits hold nothing any more. */
   readonly lostTopics: readonly string[];
   readonly state?: LogState;
 }

@@ -47,11 +47,6 @@ export class CommitSender {
     if (isUrgent) this.#pending.isUrgent = true;
   }
 
-  /** Nothing is known any more of these topics, with the next commit. */
-  lose(topics: Iterable<string>): void {
-    this.#pending.lose(topics);
-  }
-
   hurry(): void {
     this.#pending.isUrgent = true;
   }

@@ -11,6 +11,7 @@ export class CommitState {
   readonly #schemas = new Map<TableId, Map<string, TableSchema>>();
   readonly #newest = new Map<TableId, string>();
   readonly #ends = new Map<string, Map<number, number>>();
+  readonly #lost = new Map<string, number>();
   #bytes = 0;
   /** Of the last commit; -1 before the first. */
   number = -1;
@@ -58,6 +59,11 @@ export class CommitState {
     return this.#ends.get(topic)?.get(partition) ?? 0;
   }
 
+  /** Whether what this commit says of the topic was of one that was deleted later. */
+  isLost(topic: string, number: number): boolean {
+    return number < (this.#lost.get(topic) ?? 0);
+  }
+
   export(): LogState {
     return {
       checkpoints: Object.fromEntries(this.#checkpoints),
@@ -66,12 +72,16 @@ export class CommitState {
       ends: Object.fromEntries(
         [...this.#ends].map(([topic, ends]) => [topic, Object.fromEntries(ends)]),
       ),
+      lost: Object.fromEntries(this.#lost),
       bytes: this.#bytes,
     };
   }
 
-  #add({ steps, checkpoints, removed, lostTopics, bytes }: CommitRecord): void {
-    for (const topic of lostTopics) this.#ends.delete(topic);
+  #add({ number, steps, checkpoints, removed, lostTopics, bytes }: CommitRecord): void {
+    for (const topic of lostTopics) {
+      this.#ends.delete(topic);
+      this.#lost.set(topic, number);
+    }
     for (const step of steps) this.#pass(step);
     for (const [name, value] of Object.entries(checkpoints)) this.#checkpoints.set(name, value);
     for (const name of removed) this.#checkpoints.delete(name);
@@ -105,6 +115,7 @@ export class CommitState {
     this.#checkpoints.clear();
     this.#schemas.clear();
     this.#ends.clear();
+    this.#lost.clear();
     for (const [name, value] of Object.entries(state.checkpoints)) {
       this.#checkpoints.set(name, value);
     }
@@ -115,6 +126,7 @@ export class CommitState {
         this.#endsOf(topic).set(Number(partition), end);
       }
     }
+    for (const [topic, number] of Object.entries(state.lost)) this.#lost.set(topic, number);
     this.#bytes = state.bytes;
   }
 }

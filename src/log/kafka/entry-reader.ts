@@ -19,6 +19,8 @@ const commitBytes = 4 * 1024 ** 2;
 export interface EntryReaderContext {
   readonly cluster: KafkaCluster;
   readonly commitsTopic: string;
+  /** Whether ranges of the topic in this commit are of one that was deleted; nothing is read for them. */
+  readonly isLost: (topic: string, commit: number) => boolean;
   readonly schema: (table: TableId, version: string) => TableSchema | undefined;
   readonly layout: (schema: TableSchema) => MessageLayout;
 }
@@ -49,7 +51,7 @@ export class EntryReader {
     const commits = limit(await this.commits(offset, end), maxBytes, wants);
     const parts = new Map<RecordRange, StepParts>();
     const steps = commits.map(({ record }) =>
-      record.steps.map((step) => this.#open(step, parts, wants)),
+      record.steps.map((step) => this.#open(step, record.number, parts, wants)),
     );
     await fetchRanges(this.#context.cluster, [...parts.keys()], (range, record) =>
       parts.get(range)?.add(range, record),
@@ -103,10 +105,17 @@ export class EntryReader {
   }
 
   /** Makes room for the records of a step; the function returned gives its sections. */
-  #open(step: CommitStep, parts: Map<RecordRange, StepParts>, wants: Wants): () => Section[] {
+  #open(
+    step: CommitStep,
+    commit: number,
+    parts: Map<RecordRange, StepParts>,
+    wants: Wants,
+  ): () => Section[] {
     if ('barrier' in step) return () => (wants(step.barrier.table) ? [step.barrier] : []);
     const gathered = new StepParts(this.#context, wants);
-    for (const range of step.ranges) if (range.tables.some(wants)) parts.set(range, gathered);
+    const isRead = ({ topic, tables }: RecordRange) =>
+      tables.some(wants) && !this.#context.isLost(topic, commit);
+    for (const range of step.ranges) if (isRead(range)) parts.set(range, gathered);
     return () => gathered.sections();
   }
 }

@@ -45,7 +45,6 @@ export class KafkaLog implements ChangeLog {
   #opening: Promise<LogWriter> | undefined;
   /** The writer that the stream has begun with: after another was opened it must begin again. */
   #streamWriter: LogWriter | undefined;
-  readonly #reported = new Set<string>();
 
   static async open(setup: KafkaLogSetup): Promise<KafkaLog> {
     const log = new KafkaLog(setup);
@@ -68,6 +67,7 @@ export class KafkaLog implements ChangeLog {
     this.#reader = new EntryReader({
       cluster,
       commitsTopic,
+      isLost: (topic, number) => this.#commits.state.isLost(topic, number),
       schema: (table, version) => this.schema(table, version),
       layout,
     });
@@ -85,6 +85,7 @@ export class KafkaLog implements ChangeLog {
     await writer.drain();
     // Parts of a transaction that broke off are in the topics: a new writer finds them there.
     this.#streamWriter = writer.hasOpenParts ? await this.#renewWriter() : writer;
+    this.#streamWriter.assertTopics();
   }
 
   async read(
@@ -203,7 +204,6 @@ export class KafkaLog implements ChangeLog {
       logger,
       topics: this.#topics,
       state: this.#commits.state,
-      reported: this.#reported,
       catchUp: () => this.#commits.catchUp(),
       committed: (record, offset) => this.#commits.committed(record, offset),
     });

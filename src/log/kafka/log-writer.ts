@@ -29,8 +29,6 @@ export interface LogWriterContext {
   readonly state: CommitState;
   /** Takes in commits that other writers have stored. */
   readonly catchUp: () => Promise<void>;
-  /** Topics found to be gone, until a table was stopped for each. */
-  readonly reported: Set<string>;
   readonly committed: (record: CommitRecord, offset: LogOffset) => void;
 }
 
@@ -62,9 +60,7 @@ export class LogWriter {
     });
     const writer = new LogWriter(context, producer);
     try {
-      for (const topic of await takeOver(context, producer, writer.#batches)) {
-        writer.#sections.lost.add(topic);
-      }
+      writer.#sections.lose(await takeOver(context, producer, writer.#batches));
       return writer;
     } catch (error) {
       await producer[Symbol.asyncDispose]();
@@ -103,6 +99,7 @@ export class LogWriter {
   async append(batches: readonly ChangeBatch[], options: AppendOptions): Promise<void> {
     this.#throwIfFailed();
     options.signal?.throwIfAborted();
+    for (const topic of options.lostTopics ?? []) this.#sections.restore(topic);
     const append = new PendingAppend(batches, options);
     const onAbort = () => this.#fail(options.signal?.reason);
     options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -115,6 +112,11 @@ export class LogWriter {
     } finally {
       options.signal?.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** Throws CDC_LOG_TOPIC_LOST when a topic with changes is not what the commits say. */
+  assertTopics(): void {
+    this.#sections.assertTopics();
   }
 
   /** Resolves when everything appended is committed, except for open parts. */
@@ -169,21 +171,15 @@ export class LogWriter {
         this.#commits.add(part, false);
       }
       this.#commits.add(append, needsCommit(append));
-      if (append.batches.length === 0) this.#forgetLost();
     }
     this.#commits.start();
     this.#wake();
   }
 
-  /** A table has been stopped for its topic, so nothing need be remembered of that. */
-  #forgetLost(): void {
-    const { reported } = this.#context;
-    this.#commits.lose(reported);
-    for (const topic of reported) this.#sections.lost.delete(topic);
-    reported.clear();
-  }
-
-  /** A topic with more partitions than before is written anew, by a writer that knows them. */
+  /**
+   * A topic with more partitions than before, or without any, is written anew, by a writer that knows
+   * about it.
+   */
   #checkPartitions(): void {
     const now = performance.now();
     if (now - this.#partitionsCheckedAtMs < checkPartitionsEveryMs) return;
@@ -192,10 +188,10 @@ export class LogWriter {
     const used = this.#batches.topics();
     cluster.describeTopics([...used.keys()]).then(
       (found) => {
-        const grown = [...used].find(
-          ([topic, count]) => (found.get(topic)?.partitions.length ?? 0) > count,
+        const changed = [...used].find(
+          ([topic, count]) => found.get(topic)?.partitions.length !== count,
         );
-        if (grown !== undefined) this.#fail(partitionsAdded(grown[0]));
+        if (changed !== undefined) this.#fail(partitionsChanged(changed[0]));
       },
       () => undefined,
     );
@@ -244,10 +240,10 @@ function needsCommit({ batches }: PendingAppend): boolean {
   );
 }
 
-function partitionsAdded(topic: string): CdcError {
+function partitionsChanged(topic: string): CdcError {
   return new CdcError(
     'CDC_KAFKA_UNREACHABLE',
-    `Writing to ${topic}: partitions were added; it is opened anew.`,
+    `Writing to ${topic}: it has other partitions than before; it is opened anew.`,
     { details: { topic } },
   );
 }

@@ -122,6 +122,8 @@ export class PartitionBatches {
       if (start < from.end) throw createdAnew(topic);
       from.end = start + batch.recordCount;
       return { range: { topic, partition, start, end: from.end, tables }, bytes };
+    } catch (error) {
+      throw withTables(error, tables);
     } finally {
       this.#inFlightBytes -= bytes;
       if (this.#inFlightBytes <= maxInFlightBytes) this.#relieved?.();
@@ -141,6 +143,19 @@ export class PartitionBatches {
       });
     }
   }
+}
+
+/** Whose change is too large, the topic alone does not say. */
+function withTables(error: unknown, tables: readonly TableId[]): unknown {
+  const isTooLarge = error instanceof CdcError && error.code === 'CDC_LOG_MESSAGE_TOO_LARGE';
+  if (!isTooLarge || tables.length === 0) return error;
+  const { code, message, remedy } = error;
+  const details = { ...error.details, tables };
+  return new CdcError(code, `Writing changes of ${tables.join(', ')}: ${message}`, {
+    cause: error,
+    details,
+    remedy,
+  });
 }
 
 function createdAnew(topic: string): CdcError {

@@ -93,11 +93,8 @@ export class PendingCommit {
     for (const [name, value] of Object.entries(options.checkpoints ?? {})) {
       this.#checkpoints.set(name, value);
     }
+    this.#lostTopics.push(...(options.lostTopics ?? []));
     this.#bytes += bytes;
-  }
-
-  lose(topics: Iterable<string>): void {
-    this.#lostTopics.push(...topics);
   }
 
   record(number: number): CommitRecord {

@@ -19,7 +19,8 @@ interface PartitionRanges {
 
 /**
  * Reads the records of ranges, all partitions at once, each partition in order. Records between the
- * ranges are skipped. Throws CDC_LOG_ENTRIES_LOST when the topic no longer has them.
+ * ranges are skipped. Throws CDC_LOG_ENTRIES_LOST when the topic no longer has them, and
+ * CDC_KAFKA_UNREACHABLE when it was deleted: the writer finds that out and then says so in a commit.
  */
 export async function fetchRanges(
   cluster: KafkaCluster,
@@ -63,8 +64,29 @@ async function fetchSome(
   try {
     return await cluster.fetch(open, { maxBytes: fetchBytes, maxWaitMs });
   } catch (error) {
-    throw asLost(error);
+    throw isTopicGone(error) ? topicGone(error) : asLost(error);
   }
+}
+
+/** The topic does not exist, or holds less than was committed because it was created anew. */
+function isTopicGone(error: unknown): error is CdcError {
+  if (!(error instanceof CdcError)) return false;
+  if (error.code === 'CDC_KAFKA_TOPIC_NOT_FOUND') return true;
+  const { offset, endOffset } = error.details;
+  return error.code === 'CDC_KAFKA_OFFSET_LOST' && Number(offset) > Number(endOffset);
+}
+
+function topicGone(error: CdcError): CdcError {
+  const { topic } = error.details;
+  return new CdcError(
+    'CDC_KAFKA_UNREACHABLE',
+    `Reading the change log: topic ${topic} was deleted; what it held is left out as soon as the capture has noticed.`,
+    {
+      cause: error,
+      details: error.details,
+      remedy: 'Let the capture run (cdc run --only capture): it names the table to read anew.',
+    },
+  );
 }
 
 /** Records that were committed and are not there any more are lost to the log. */

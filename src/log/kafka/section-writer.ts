@@ -17,8 +17,6 @@ export interface SectionWriterContext {
   readonly format: ChangeFormat;
   readonly batches: PartitionBatches;
   readonly state: CommitState;
-  /** Topics found to be gone, until a table was stopped for each. */
-  readonly reported: Set<string>;
 }
 
 /** Where the parts of what is written go: records, and barriers between them. */
@@ -29,8 +27,8 @@ export interface StepSink extends WriteSink {
 
 /** Writes batches into topics: rows, what others are told of barriers, begin and end of transactions. */
 export class SectionWriter {
-  /** Topics that are gone; the error for each is thrown at its next rows. */
-  readonly lost = new Set<string>();
+  /** Topics with changes that are gone, until somebody has seen to their tables. */
+  readonly #lost = new Set<string>();
   readonly #context: SectionWriterContext;
   readonly #changes: ChangeWriter;
   /** Schemas that no commit knows yet. */
@@ -73,12 +71,28 @@ export class SectionWriter {
     this.#open = isOpen && last ? { id: last.mark.id, changes: last.changes } : undefined;
   }
 
-  /** An error of a send, as one about the table whose topic it was. */
+  /** Topics that are not what the commits say. Those of events only hold nothing that could be read anew. */
+  lose(topics: Iterable<string>): void {
+    for (const topic of topics) if (!this.#holdsEventsOnly(topic)) this.#lost.add(topic);
+  }
+
+  /** Somebody has seen to the tables of the topic. */
+  restore(topic: string): void {
+    this.#lost.delete(topic);
+  }
+
+  assertTopics(): void {
+    const [topic] = this.#lost;
+    if (topic !== undefined) throw topicLost(topic, undefined);
+  }
+
+  /** An error of a send, as one about the topic. */
   explain(error: unknown): unknown {
     if (!(error instanceof CdcError) || error.code !== 'CDC_KAFKA_TOPIC_NOT_FOUND') return error;
     const topic = String(error.details['topic']);
-    this.#context.reported.add(topic);
-    return topicLost(topic, this.#tables.get(topic) ?? topic, error);
+    if (!this.#holdsEventsOnly(topic)) return topicLost(topic, this.#tables.get(topic), error);
+    const message = `Writing to ${topic}: it was deleted; it is made anew.`;
+    return new CdcError('CDC_KAFKA_UNREACHABLE', message, { cause: error, details: { topic } });
   }
 
   async #writeSection(section: Section, places: BatchPlaces, sink: StepSink): Promise<void> {
@@ -137,25 +151,28 @@ export class SectionWriter {
 
   async #partitionsOf(topic: string, table: TableId): Promise<readonly PartitionBatch[]> {
     this.#tables.set(topic, table);
-    if (this.lost.has(topic)) {
-      this.#context.reported.add(topic);
-      throw topicLost(topic, table);
-    }
+    if (this.#lost.has(topic)) throw topicLost(topic, table);
     const known = this.#context.batches.of(topic);
     if (known !== undefined) return known;
     const { partitions } = await this.#context.topics.ensure(topic);
     return this.#context.batches.open(topic, Array(partitions).fill(0));
   }
+
+  #holdsEventsOnly(topic: string): boolean {
+    const { schema, transaction } = this.#context.topics.names;
+    return topic === schema || topic === transaction;
+  }
 }
 
-function topicLost(topic: string, table: TableId, cause?: unknown): CdcError {
+/** `table`: one of those whose changes the topic held, where it is known. */
+function topicLost(topic: string, table: TableId | undefined, cause?: unknown): CdcError {
   return new CdcError(
     'CDC_LOG_TOPIC_LOST',
-    `Writing changes of ${table}: its topic ${topic} was deleted, and what it held is gone.`,
+    `Writing changes${table === undefined ? '' : ` of ${table}`}: topic ${topic} was deleted, and what it held is gone.`,
     {
       cause,
-      details: { topic, table },
-      remedy: `Create it anew and fill it from the source: cdc init --tables ${table}`,
+      details: { topic, ...(table !== undefined && { table }) },
+      remedy: `Create it anew and fill it from the source: cdc init --tables ${table ?? '<table>'}`,
     },
   );
 }

@@ -222,10 +222,53 @@ describe('the change log in Kafka', () => {
       details: { topic, table: orders.table },
     });
     // What the capture does then: it stops the table, and its snapshot begins again later.
-    await log.append([], { checkpoints: { 'stopped/shop.orders': true } });
+    await log.append([], { checkpoints: { 'stopped/shop.orders': true }, lostTopics: [topic] });
     await log.discardOpen();
     await log.append([transaction(50, [7])]);
+    await log.discardOpen();
     expect(kafka.records(topic)).toHaveLength(1);
+    // What the deleted topic held is left out; a reader that comes late sees what is there.
+    const entries = await readAll(log);
+    expect(entries.flatMap(({ batch }) => versionsIn(batch))).toHaveLength(1);
+  });
+
+  test('forgets no deleted topic before somebody has seen to its tables', async () => {
+    const kafka = new MemoryKafka();
+    const items = aSchema('shop.items');
+    const itemsTopic = 'shop.shop.items';
+    {
+      await using log = await openLog(kafka);
+      await log.append([aBatch([schemaSection(orders), schemaSection(items)])]);
+      await log.append([transaction(30, [1, 2, 3]), transaction(40, [4], items)]);
+    }
+    kafka.topics.delete(topic);
+    kafka.topics.delete(itemsTopic);
+    await using log = await openLog(kafka);
+    const lost = async () => {
+      const error = await log.discardOpen().catch((thrown) => thrown);
+      expect(error).toMatchObject({ code: 'CDC_LOG_TOPIC_LOST' });
+      return String(error.details.topic);
+    };
+    const first = await lost();
+    await log.append([], { checkpoints: { other: true } });
+    expect(await lost()).toBe(first);
+    await log.append([], { lostTopics: [first] });
+    const second = await lost();
+    expect([first, second].toSorted()).toEqual([itemsTopic, topic]);
+    await log.append([], { lostTopics: [second] });
+    await log.discardOpen();
+  });
+
+  test('makes the topic of events anew when it was deleted, and stops nobody for it', async () => {
+    const kafka = new MemoryKafka();
+    await using log = await openLog(kafka);
+    await log.append([aBatch([schemaSection(orders)])]);
+    kafka.topics.delete('shop');
+    const change = aBatch([schemaSection(aSchema('shop.items'))]);
+    await expect(log.append([change])).rejects.toMatchObject({ code: 'CDC_KAFKA_UNREACHABLE' });
+    await log.discardOpen();
+    await log.append([change]);
+    expect(kafka.records('shop')).toHaveLength(1);
   });
 
   test('reads only the tables that are wanted, and says how far a reader is behind', async () => {
