@@ -16,7 +16,7 @@ interface Envelope {
 export interface TopicsRead {
   /** Current rows by table, then by the text of the message key. */
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, DebeziumRow>>;
-  /** Versions (header) of the records of each `topic/partition`, in order. */
+  /** Versions (header) of the records of each `topic/partition` that the stream wrote, in order. */
   readonly versions: ReadonlyMap<string, readonly bigint[]>;
   readonly records: number;
 }
@@ -53,8 +53,10 @@ export async function readDebeziumTopics(
         if (value === null) continue;
         records++;
         const version = headers?.['version']?.toString();
-        if (version !== undefined) {
-          versions.set(place, [...(versions.get(place) ?? []), BigInt(version)]);
+        if (version !== undefined && headers?.['transaction'] !== undefined) {
+          const known = versions.get(place) ?? [];
+          versions.set(place, known);
+          known.push(BigInt(version));
         }
         apply(tables, key?.toString() ?? '', JSON.parse(value.toString()) as Envelope);
       }

@@ -1,0 +1,57 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createConnection } from 'mysql2/promise';
+import { expect, test } from 'vitest';
+import { randomName, testKafka } from '../support/kafka.ts';
+import { Random } from '../support/random.ts';
+import { RoleProcess } from '../support/role-process.ts';
+import {
+  createShopProject,
+  expectOrdered,
+  expectTopicsRebuild,
+  expectVerified,
+} from '../support/shop-topics.ts';
+import { keepShopBusy } from '../support/shop-traffic.ts';
+import { openTempFolder } from '../support/temp-folder.ts';
+import { openTestDatabase } from '../support/test-database.ts';
+
+const kills = 20;
+
+test(`topics hold every change once and in order, and give the same tables from zero, after ${kills} kills of capture, loaders and layers (seed 21)`, async () => {
+  await using database = await openTestDatabase('mysql');
+  await using folder = await openTempFolder();
+  const { brokers } = await testKafka();
+  const options = { brokers, prefix: randomName('kills'), rest: 'load: { shares: 4 }' };
+  const project = await createShopProject(folder.path, database, options);
+  await project.succeed('init', '--only', 'capture');
+  const roles = ['capture', 'load', 'load', 'layers'].map((name) => new RoleProcess(project, name));
+  const stop = new AbortController();
+  const traffic = await createConnection(database.options);
+  const busy = keepShopBusy(traffic, new Random(21), stop.signal);
+  const random = new Random(22);
+  try {
+    for (let kill = 0; kill < kills; kill++) {
+      await delay(random.between(200, 2_500));
+      // Half of them hit the one that writes.
+      await random.pick([roles[0], ...roles.slice(0, 1), ...roles.slice(1)])?.killAndStart();
+    }
+    await delay(2_000);
+  } finally {
+    stop.abort();
+    await busy;
+    await traffic.end();
+  }
+  expect(await busy).toBeGreaterThan(100);
+  for (const role of roles) {
+    const { exitCode, stderr } = await role.stop();
+    expect([role.name, exitCode], stderr).toEqual([role.name, 0]);
+  }
+  await project.succeed('run', '--until-current');
+  await expectVerified(project);
+  expectOrdered(await expectTopicsRebuild(database, options));
+
+  await rm(join(folder.path, '.cdc'), { recursive: true });
+  await project.succeed('run', '--until-current');
+  await expectVerified(project);
+}, 300_000);
