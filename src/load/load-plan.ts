@@ -53,7 +53,9 @@ export class LoadPlan {
     const changed = new Set(
       entries
         .flatMap(({ batch }) =>
-          batch.sections.filter(({ kind }) => kind === 'rows' || kind === 'schema'),
+          batch.sections.filter(
+            ({ kind }) => kind === 'rows' || kind === 'messages' || kind === 'schema',
+          ),
         )
         .map(({ table }) => table),
     );
