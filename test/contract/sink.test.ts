@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { SchemaSection } from '../../src/change/change-batch.ts';
+import { MessageLines } from '../../src/change/message-line.ts';
 import { encodeRows, type RowValue } from '../../src/change/row-codec.ts';
 import { splitTableId, type TableId } from '../../src/change/table-id.ts';
 import type { Column, ColumnType, TableSchema } from '../../src/change/table-schema.ts';
@@ -256,6 +257,41 @@ describe.each([
     const unknown = schemaOf([id, note, { ...note, name: 'more' }]);
     await expect(sink.write(loadOf(unknown, [[1, 1, 'a', 'b']]))).rejects.toEqual(refusal);
     await sink.write(loadOf(schema, [[1, 1, 'a']]));
+  });
+});
+
+describe('messages', () => {
+  const schema = schemaOf([id, note]);
+  const lines = new MessageLines();
+  for (const [offset, text] of ['{"id":1,"note":"a"}', '{"id":"x"}', '{"id":2}'].entries()) {
+    const value = Buffer.from(text);
+    lines.add({ partition: 0, offset, timestampMs: 1, value }, '"topic"', 9n, 0);
+  }
+  const { rowCount, bytes } = lines.take();
+  const layout = { format: 'json', version: 'line' } as const;
+  const load: TableLoad = { schema, layout, rowCount, chunks: [bytes], token: 'messages' };
+
+  test('are taken apart by the ClickHouse sink, and one that does not fit fails nothing', async () => {
+    await using opened = await openClickhouse();
+    const { sink, rows, engine } = opened;
+    await sink.applySchema(sectionOf(schema));
+    await sink.write(load);
+    await sink.write(load);
+    expect(await rows('shop.orders')).toEqual([
+      ['1', 'a'],
+      ['2', null],
+    ]);
+    expect(
+      await engine.rows('SELECT table, queue, offset, reason FROM _ods.dead_letters FINAL'),
+    ).toEqual([
+      { table: 'shop.orders', queue: 'topic', offset: '1', reason: 'column id: x is not int' },
+    ]);
+  });
+
+  test('are refused by the memory sink, which has no engine', async () => {
+    await using opened = await openMemory();
+    await opened.sink.applySchema(sectionOf(schema));
+    await expect(opened.sink.write(load)).rejects.toThrow('this sink has none');
   });
 });
 

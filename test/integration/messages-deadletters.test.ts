@@ -65,7 +65,6 @@ async function openProject() {
       };
       await using catalog = await openCatalog(join(stateFolder, 'catalog'));
       await using log = new EmbeddedLog(catalog, {
-        type: 'embedded',
         maxBytes: 1e9,
         retainBytes: 0,
       });

@@ -205,6 +205,8 @@ function settingsFor(hasObjects: boolean): MessagePlan['settings'] {
     allow_simdjson: 0,
     output_format_json_escape_forward_slashes: 0,
     enable_time_time64_type: 1,
+    // A table of several hundred columns makes a long statement.
+    max_query_size: 8 * 1024 ** 2,
     // Nothing but the last throwIf can fail, so nothing need be left out: working out what could be takes
     // minutes for a few hundred columns.
     short_circuit_function_evaluation: 'disable',
