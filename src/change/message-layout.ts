@@ -53,6 +53,12 @@ export interface MessageLayout {
   readonly version: 'line' | 'binlog' | 'lsn' | 'offset';
 }
 
+/**
+ * A Canal message holds several rows, whose versions count up from that of the line: versions of lines lie
+ * so far apart. Of more rows the last ones share a version.
+ */
+export const rowsOfMessage = 2 ** 14;
+
 /** How a format writes values of a type unless a layout says otherwise. */
 export function defaultEncoding(format: MessageFormat, type: ColumnType): ValueEncoding {
   if ('text' in type && type.text) return 'text';

@@ -400,11 +400,22 @@ describe('Canal', () => {
     expect(await idsOf(schema)).toEqual([2, 11]);
     expect((await physicalRows(schema)).map((each) => [each['id'], each['_deleted']])).toEqual([
       [1, 1],
-      [2, 0],
       [11, 0],
+      [2, 0],
       [3, 1],
       [4, 1],
     ]);
+  });
+
+  test('a key that one row leaves and the next one takes is there afterwards', async () => {
+    const schema = await openTable();
+    const moved = [4, 3, 2].map((id) => ({ ...text(id), name: `was ${id - 1}` }));
+    const messages = [
+      canal('INSERT', [text(1), text(2), text(3)]),
+      canal('UPDATE', moved, [{ id: '3' }, { id: '2' }, { id: '1' }]),
+    ];
+    expect(await write(schema, messages, layout)).toEqual([]);
+    expect(await idsOf(schema)).toEqual([2, 3, 4]);
   });
 
   test('one wrong row makes the message a dead letter as a whole', async () => {

@@ -1,4 +1,4 @@
-import type { MessageLayout } from '../../change/message-layout.ts';
+import { type MessageLayout, rowsOfMessage } from '../../change/message-layout.ts';
 import type { TableSchema } from '../../change/table-schema.ts';
 import { quoteString } from '../../engine/sql-quote.ts';
 import { ObjectShape } from './message-shape.ts';
@@ -125,7 +125,7 @@ class RowsDraft {
       case 'line':
         return this.want(['v'], 'UInt64');
       case 'offset':
-        return `toUInt64OrNull(${this.want(['o'])})`;
+        return `toUInt64OrNull(${this.want(['o'])}) * ${this.layout.format === 'canal' ? rowsOfMessage : 1}`;
       case 'lsn':
         return `toUInt64OrNull(${this.field(['source', 'lsn'])})`;
       case 'binlog':
@@ -246,8 +246,11 @@ function canalRows(draft: RowsDraft): MessageRows {
     lineType: draft.lineType,
     query: (from, keeps, where) => {
       const messages = select([...keeps, ...head], from, where);
+      // A key may be left by one row and taken by the next: the order in the message counts.
+      const count = `least(_n - 1, ${rowsOfMessage - 1})`;
+      const version = `toUInt64(${names.version} + ${count}) AS ${names.version}`;
       const rows =
-        `SELECT *, _data, _old, _n FROM (${messages}) ARRAY JOIN ` +
+        `SELECT * REPLACE (${version}), _data, _old, _n FROM (${messages}) ARRAY JOIN ` +
         'arrayResize(_rows, _count) AS _data, arrayResize(_olds, _count) AS _old, range(1, _count + 1) AS _n';
       return withOldKeys(draft, image, old, ['UPDATE', 'DELETE'], rows);
     },

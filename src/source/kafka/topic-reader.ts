@@ -1,4 +1,4 @@
-import type { MessageLayout } from '../../change/message-layout.ts';
+import { type MessageLayout, rowsOfMessage } from '../../change/message-layout.ts';
 import { packVersion, type Version } from '../../change/position.ts';
 import type { TableId } from '../../change/table-id.ts';
 import type { TableSchema } from '../../change/table-schema.ts';
@@ -73,6 +73,8 @@ export class TopicReader {
   readonly #descriptions: Description[] = [];
   /** Offsets fit beside it exactly while nobody has begun the history anew, and the sum is quick. */
   readonly #numberBase: number | undefined;
+  /** Versions between two offsets. */
+  readonly #spacing: number;
 
   constructor(options: TopicReaderOptions) {
     const { tables, epoch } = options;
@@ -83,6 +85,7 @@ export class TopicReader {
     this.#isExcluded = tables.every(({ table }) => options.excluded.has(table));
     const names = tables.map((table) => [table.entry.messageTable ?? table.table, table] as const);
     this.#byName = tables.length > 1 || sharesTopics(first) ? new Map(names) : undefined;
+    this.#spacing = first.format === 'canal' ? rowsOfMessage : 1;
     this.#numberBase = epoch === 0 ? Number(packVersion(0, 1, 0)) : undefined;
   }
 
@@ -118,13 +121,15 @@ export class TopicReader {
 
   /** Version of what has this offset, in tables ordered by it. */
   version(offset: number): Version {
-    return packVersion(this.#options.epoch, 1, offset);
+    return packVersion(this.#options.epoch, 1, 0) + BigInt(offset) * BigInt(this.#spacing);
   }
 
   /** The same as text, for a line. */
   versionText(offset: number): string {
     const base = this.#numberBase;
-    return base === undefined ? this.version(offset).toString() : String(base + offset);
+    return base === undefined
+      ? this.version(offset).toString()
+      : String(base + offset * this.#spacing);
   }
 
   #firstIncluded(): TopicTable {
