@@ -15,6 +15,10 @@ const commands = [
   'template list',
   'template show',
   'template new',
+  'deadletter list',
+  'deadletter show',
+  'deadletter replay',
+  'deadletter drop',
   'layers plan',
   'layers apply',
 ];
