@@ -68,6 +68,11 @@ export class LookupRoutes {
     return turns.findLast(({ since }) => since <= version)?.businesses ?? [];
   }
 
+  /** All that rows may have gone to, those of deleted routes too. */
+  businesses(): string[] {
+    return [...this.#rows.values()].flatMap(({ business }) => businessNames(business));
+  }
+
   state(): LookupState {
     return { id: this.#id, rows: [...this.#rows.values()] };
   }
@@ -90,11 +95,17 @@ export class LookupRoutes {
   #turn(key: string, since: bigint): void {
     const names = [...(this.#ids.get(key) ?? [])].flatMap((id) => {
       const { business } = this.#rows.get(id) ?? { business: null };
-      return (business ?? '').split(',').map((name) => name.trim());
+      return businessNames(business);
     });
-    const businesses = [...new Set(names.filter((name) => name !== ''))].sort();
+    const businesses = [...new Set(names)].sort();
     const turns = this.#turns.get(key) ?? (since === 0n ? [] : [{ since: 0n, businesses: [] }]);
     this.#turns.set(key, turns);
     turns.push({ since, businesses });
   }
+}
+
+/** `sales, ads` -> sales and ads */
+function businessNames(text: string | null): string[] {
+  const names = (text ?? '').split(',').map((name) => name.trim());
+  return names.filter((name) => name !== '');
 }

@@ -72,6 +72,15 @@ export class LookupUse {
     };
   }
 
+  /** Every business that rows of a table of this business may go to, as far as is known. */
+  businesses(own: string | undefined): readonly string[] {
+    const { unmatched } = this.#options;
+    const rest = unmatched === 'drop' || unmatched === 'stop' ? undefined : unmatched;
+    const last = rest === 'default' ? own : rest;
+    const names = new Set([...(this.#routes?.businesses() ?? []), ...(last ? [last] : [])]);
+    return [...names].sort();
+  }
+
   /** Rows left out since the batch began, by table. */
   takeUnmatched(): Map<TableId, number> {
     return this.#unmatched;

@@ -12,7 +12,7 @@ import type { Routed, RouteExplanation, Router, RouteState } from './router.ts';
 import { RowRouter } from './row-router.ts';
 import { routeSchemaChange } from './schema-change.ts';
 import { planTable, type TablePlan } from './table-plan.ts';
-import { TableRoutes } from './table-route.ts';
+import { type TableRoute, TableRoutes } from './table-route.ts';
 import { Topics } from './topics.ts';
 
 export interface RouterContext {
@@ -126,13 +126,14 @@ class RuleRouter implements Router {
           routed: state.routed(target),
         });
         state.set(section.schema, change.schema);
-        sections.push(...change.sections);
+        sections.push(...change.sections.map((each) => this.#told(each, section.table)));
         if (change.reread) reread.add(section.table);
       } else if (section.kind === 'messages') {
         this.#assertWithoutRules(section.table, state);
         sections.push(section);
       } else {
-        sections.push({ ...section, table: target, ...(shard && { only: shard }) });
+        const routed = { ...section, table: target, ...(shard && { only: shard }) };
+        sections.push(this.#told(routed, section.table));
       }
     }
     return {
@@ -155,7 +156,7 @@ class RuleRouter implements Router {
       ? [{ business: plan.route.business ?? '', rowCount: section.rowCount, bytes: section.bytes }]
       : rows.route(section, origin, wanted);
     return parts.map(({ business, rowCount, bytes }) => {
-      const topic = this.#topicFor(plan, business);
+      const topic = this.#topicFor(plan.route, business);
       return {
         ...section,
         table: target.table,
@@ -188,6 +189,22 @@ class RuleRouter implements Router {
     return made;
   }
 
+  /**
+   * Names the topics that tell of a barrier: all that may have rows of the table. None tells of what empties
+   * one shard: others would take it for the whole table.
+   */
+  #told(section: Section, source: TableId): Section {
+    if (this.#topics === undefined) return section;
+    if (section.kind !== 'schema' && section.kind !== 'truncate') return section;
+    if (section.kind === 'truncate' && section.only !== undefined)
+      return { ...section, topics: [] };
+    const route = this.#routes.of(source);
+    const looked = route.isLookedUp ? this.lookup?.businesses(route.business) : undefined;
+    const businesses = looked ?? [route.business ?? ''];
+    const topics = businesses.flatMap((business) => this.#topicFor(route, business) ?? []);
+    return { ...section, topics };
+  }
+
   /** Messages are taken apart by the warehouse; nobody looks inside on the way. */
   #assertWithoutRules(table: TableId, state: BatchState): void {
     const source = state.source(table);
@@ -196,10 +213,10 @@ class RuleRouter implements Router {
     throw routeError(table, [messagesProblem(table)]);
   }
 
-  #topicFor({ route, source }: TablePlan, business: string): string | undefined {
+  #topicFor(route: TableRoute, business: string): string | undefined {
     const topic = this.#topics?.of(route.target, business);
     if (topic === undefined || typeof topic === 'string') return topic;
-    throw routeError(source.table, [topic]);
+    throw routeError(route.source, [topic]);
   }
 
   #otherShards({ route }: TablePlan, state: BatchState): TablePlan[] {

@@ -6,6 +6,8 @@ import { placeholdersOf, topicIdentity, topicName, topicProblem } from './topic-
 export class Topics {
   readonly #template: string;
   readonly #prefix: string;
+  /** The log's own, by identity. */
+  readonly #reserved: ReadonlySet<string>;
   /** What stands behind a topic, by its identity. */
   readonly #taken = new Map<string, { readonly meaning: string; readonly table: TableId }>();
   readonly #names = new Map<string, string>();
@@ -13,6 +15,8 @@ export class Topics {
   constructor(template: string, prefix: string) {
     this.#template = template;
     this.#prefix = prefix;
+    const own = [prefix, `${prefix}._commits`, `${prefix}.transaction`];
+    this.#reserved = new Set(own.map(topicIdentity));
   }
 
   /** The topic of a table after the rules, for one business of it; or why there cannot be one. */
@@ -29,8 +33,8 @@ export class Topics {
     const other = this.#taken.get(identity);
     const problem = topicProblem(topic);
     if (problem !== undefined) return refused(table, `its topic ${topic} ${problem}`);
-    if (topic === `${this.#prefix}._commits`) {
-      return refused(table, `its topic would be ${topic}, which is ours`);
+    if (this.#reserved.has(identity)) {
+      return refused(table, `its topic would be ${topic}, which the log itself needs`);
     }
     if (other !== undefined && other.meaning !== meaning) {
       return refused(

@@ -165,7 +165,7 @@ test('rows of a table without rules are the same buffer', () => {
   const state = new StoredState();
   const declared = batchOf([declare(schema)]);
   const routed = router.route(declared, state);
-  expect(routed.batch.sections).toEqual(declared.sections);
+  expect(routed.batch.sections).toEqual([{ ...declared.sections[0], topics: ['p.shop.plain'] }]);
   state.note(declared, routed.batch);
   const bytes = encodeRows(schema, [{ values: [1], version: 1n, deleted: false }]);
   const section = {

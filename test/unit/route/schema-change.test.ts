@@ -211,3 +211,49 @@ describe('a table with rules that is altered', () => {
     expect(other.rulesOf(schemaOf('s.t', base))).toMatch(/^[0-9a-f]{12}$/);
   });
 });
+
+describe('topics that tell of a barrier', () => {
+  const schemas = [schemaOf('s.t', { id: 'bigint' }), shard(1), shard(2)];
+
+  test('are those of the table, and none for what empties one shard', () => {
+    const router = createRouter(optionsOf(merged), { prefix: 'p', project: 'p' });
+    const state = new StoredState();
+    const declared = batchOf(schemas.map((schema) => declare(schema)));
+    const { batch } = router.route(declared, state);
+    expect(batch.sections).toMatchObject([
+      { table: 's.t', topics: ['p.sales.t'] },
+      { table: 's.o', topics: ['p.sales.o'] },
+    ]);
+    state.note(declared, batch);
+    const truncates = ['s.t', 's.o_1'].map(
+      (table): Section => ({ kind: 'truncate', table, version: 9n }),
+    );
+    expect(router.route(batchOf(truncates), state).batch.sections).toMatchObject([
+      { table: 's.t', topics: ['p.sales.t'] },
+      { table: 's.o', topics: [], only: only(1) },
+    ]);
+  });
+
+  test('are those of every business that rows may have gone to', () => {
+    const lookup = {
+      table: 'm.r',
+      key: 'event',
+      business: 'business',
+      event: { tables: 's.t', column: 'name' },
+      unmatched: 'rest',
+    };
+    const routes = schemaOf('m.r', { id: 'int', event: 'string', business: 'string' });
+    const events = schemaOf('s.t', { id: 'bigint', name: 'string' });
+    const router = createRouter(optionsOf({ lookup }), { prefix: 'p', project: 'p' });
+    const state = new StoredState();
+    const row = { id: 1, event: 'click', business: 'ads, web' };
+    const batch = batchOf([
+      declare(routes),
+      rowsOf(routes, [encodeSpecRow(routes, row, 5n)]),
+      declare(events),
+    ]);
+    expect(router.route(batch, state).batch.sections.at(-1)).toMatchObject({
+      topics: ['p.ads.t', 'p.rest.t', 'p.web.t'],
+    });
+  });
+});
