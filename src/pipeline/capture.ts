@@ -126,11 +126,12 @@ export class Capture {
   }
 
   async #streamOnce(signal: AbortSignal): Promise<void> {
+    // Parts of a transaction that broke off come again as a whole, or not at all after a failover.
+    await this.noteLostTopics();
+    // Only now: another writer may have gone on until this one has shut it out.
     const from = this.#log.checkpoint<Position>(streamCheckpoint);
     if (from === undefined)
       throw new CdcError('CDC_NOT_INITIALIZED', 'There is no stream position.');
-    // Parts of a transaction that broke off come again as a whole, or not at all after a failover.
-    await this.noteLostTopics();
     // One append is under way while the next batch is decoded; the log keeps their order.
     let appending: Promise<unknown> = Promise.resolve();
     // An append that fails is told at once, not when the source has something new.
@@ -278,33 +279,37 @@ export class Capture {
     if (error.code === 'CDC_LOG_TOPIC_LOST') return await this.#stopTablesOf(error);
     const named = error.details['table'] ?? table;
     if (typeof named !== 'string' || !isAboutOneTable(error)) return false;
-    await this.#stop([named], error);
+    await this.#stop([{ table: named, code: error.code, message: error.message }]);
     return true;
   }
 
   /** Everything that the topic held is gone, so every table that goes into it is read anew. */
   async #stopTablesOf(error: CdcError): Promise<boolean> {
     const topic = String(error.details['topic']);
+    const { code, message } = error;
     const tables = (await this.#source.tables())
       .filter((schema) => this.#router.writesTo(schema, topic))
-      .map(({ table }) => table);
-    await this.#stop(tables, error, [topic]);
+      .map(({ table }) => ({
+        table,
+        code,
+        message: `${message} Create and fill it anew: cdc init --tables ${table}`,
+      }));
+    await this.#stop(tables, [topic]);
     return true;
   }
 
   async #stop(
-    tables: readonly TableId[],
-    { code, message }: CdcError,
+    tables: readonly Omit<StoppedTable, 'at'>[],
     lostTopics: readonly string[] = [],
   ): Promise<void> {
     const at = new Date().toISOString();
-    const stopped = tables.map((table) => {
-      const why: StoppedTable = { table, code, message, at };
-      return [stoppedPrefix + table, why] as const;
-    });
-    await this.#log.append([], { checkpoints: Object.fromEntries(stopped), lostTopics });
-    for (const table of tables)
+    const checkpoints = Object.fromEntries(
+      tables.map((why) => [stoppedPrefix + why.table, { ...why, at } satisfies StoppedTable]),
+    );
+    await this.#log.append([], { checkpoints, lostTopics });
+    for (const { table, code, message } of tables) {
       this.#logger.error({ table, code, error: message }, 'Table stopped.');
+    }
     this.#excludeStopped();
   }
 

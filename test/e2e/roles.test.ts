@@ -1,11 +1,11 @@
-import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import type { StatusReport } from '../../src/pipeline/status.ts';
-import { CdcProject, type CommandResult, finished } from '../support/cdc-project.ts';
+import { CdcProject } from '../support/cdc-project.ts';
 import { randomName, testKafka } from '../support/kafka.ts';
 import { Random } from '../support/random.ts';
+import { RoleProcess } from '../support/role-process.ts';
 import { createShop, shopModels } from '../support/shop.ts';
 import { keepShopBusy } from '../support/shop-traffic.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
@@ -33,34 +33,6 @@ load: { shares: 4 }
 `;
 }
 
-/** A role that is started again whenever it was killed. */
-class Role {
-  readonly name: string;
-  readonly #project: CdcProject;
-  #child: ChildProcess;
-  #ended: Promise<CommandResult>;
-
-  constructor(project: CdcProject, name: string) {
-    this.name = name;
-    this.#project = project;
-    this.#child = project.start('run', '--only', name);
-    this.#ended = finished(this.#child);
-  }
-
-  async killAndStart(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    const { exitCode, stderr } = await this.#ended;
-    if (exitCode !== null) throw new Error(`${this.name} had ended with ${exitCode}\n${stderr}`);
-    this.#child = this.#project.start('run', '--only', this.name);
-    this.#ended = finished(this.#child);
-  }
-
-  async stop(): Promise<CommandResult> {
-    this.#child.kill('SIGINT');
-    return await this.#ended;
-  }
-}
-
 async function statusOf(project: CdcProject): Promise<StatusReport> {
   return JSON.parse(await project.succeed('status', '--json')) as StatusReport;
 }
@@ -75,7 +47,7 @@ test(`capture, two loaders and layers as processes of their own, killed ${kills}
     yaml: yamlOf(database, brokers),
   });
   await project.succeed('init', '--only', 'capture');
-  const roles = ['capture', 'load', 'load', 'layers'].map((name) => new Role(project, name));
+  const roles = ['capture', 'load', 'load', 'layers'].map((name) => new RoleProcess(project, name));
   const stop = new AbortController();
   const traffic = await createConnection(database.options);
   const busy = keepShopBusy(traffic, new Random(9), stop.signal);

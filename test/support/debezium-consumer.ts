@@ -42,12 +42,15 @@ export async function readDebeziumTopics(
   const tables = new Map<string, Map<string, DebeziumRow>>();
   const versions = new Map<string, bigint[]>();
   let records = 0;
+  let failure: unknown;
   const consumer = kafka.consumer({ groupId: `debezium-${Math.random()}` });
   await consumer.connect();
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });
   await consumer.run({
     autoCommit: false,
     eachBatch: async ({ batch }) => {
+      // kafkajs would begin again and again after an error.
+      if (failure !== undefined) return;
       const place = `${batch.topic}/${batch.partition}`;
       for (const { key, value, headers } of batch.messages) {
         if (value === null) continue;
@@ -58,7 +61,11 @@ export async function readDebeziumTopics(
           versions.set(place, known);
           known.push(BigInt(version));
         }
-        apply(tables, key?.toString() ?? '', JSON.parse(value.toString()) as Envelope);
+        try {
+          apply(tables, key?.toString() ?? '', JSON.parse(value.toString()) as Envelope);
+        } catch (error) {
+          failure = error;
+        }
       }
       const end = remaining.get(place);
       if (end !== undefined && Number(batch.lastOffset()) + 1 >= end) remaining.delete(place);
@@ -70,7 +77,7 @@ export async function readDebeziumTopics(
     await waitUntil(
       'all topics are read',
       async () => {
-        if (remaining.size === 0) return true;
+        if (remaining.size === 0 || failure !== undefined) return true;
         const isQuiet = records === before && records > 0;
         before = records;
         await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -81,6 +88,7 @@ export async function readDebeziumTopics(
   } finally {
     await consumer.disconnect();
   }
+  if (failure !== undefined) throw failure;
   return { tables, versions, records };
 }
 
