@@ -91,7 +91,7 @@ export class LayersRole implements AsyncDisposable {
     const inner = AbortSignal.any([signal, stop.signal]);
     let isComplete = false;
     this.#onPublish = (cut) => {
-      if (!isEnough?.(cut) || !this.#settled.all(log)) return;
+      if (!isEnough?.(cut) || !this.#settled.all(log, new Set())) return;
       isComplete = true;
       stop.abort();
     };

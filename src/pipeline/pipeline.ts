@@ -182,7 +182,8 @@ export class Pipeline implements AsyncDisposable {
 
   async #isSettled(): Promise<boolean> {
     const missing = await this.capture.missingTables();
-    return missing.length === 0 && this.#settled.all(this.stages.log);
+    const paused = new Set(this.stages.loader.paused().map(({ table }) => table));
+    return missing.length === 0 && this.#settled.all(this.stages.log, paused);
   }
 
   #noteStep(step: LoadStep): void {

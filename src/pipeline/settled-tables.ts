@@ -76,13 +76,14 @@ export class SettledTables {
     return new Map([...log.schemas()].filter(([table]) => this.#tables.has(table)));
   }
 
-  /** True when no snapshot known to the log is unsettled. */
-  all(log: ChangeLog): boolean {
+  /** True when no snapshot known to the log is unsettled; `paused` tables wait for somebody to act. */
+  all(log: ChangeLog, paused: ReadonlySet<TableId>): boolean {
     const routed = routedTables(log);
     const snapshots = log.checkpoints<TableSnapshot>(snapshotPrefix).values();
-    return [...snapshots].every(({ table }) =>
-      this.#tables.has(routed.get(table)?.target ?? table),
-    );
+    return [...snapshots].every(({ table }) => {
+      const target = routed.get(table)?.target ?? table;
+      return this.#tables.has(target) || paused.has(target);
+    });
   }
 
   #isSettled(

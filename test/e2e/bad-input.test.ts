@@ -253,6 +253,26 @@ describe('bad input', () => {
     expect(verified.exitCode).toBe(4);
   }, 90_000);
 
+  test('a table the warehouse refuses is named by init, which ends without it', async () => {
+    await using database = await openTestDatabase();
+    await using folder = await openTempFolder();
+    await createShop(database, 10);
+    const project = await CdcProject.create(folder.path, database);
+    // The name of the table's view is taken by something that is not ours.
+    await project.succeed('query', `CREATE DATABASE ${database.name}`);
+    await project.succeed(
+      'query',
+      `CREATE TABLE ${database.name}.customer (x Int8) ENGINE = MergeTree ORDER BY x`,
+    );
+    const { exitCode, stdout } = await project.run('init');
+    expect(stdout).toMatch(`not loaded: ${database.name}.customer.`);
+    expect(stdout).toMatch(/snapshot done/);
+    expect(exitCode).toBe(0);
+    expect(await project.query(`SELECT count() AS rows FROM ${database.name}.orders`)).toEqual([
+      { rows: '10' },
+    ]);
+  }, 90_000);
+
   test('a folder without a project says how to begin', async () => {
     await using folder = await openTempFolder();
     await mkdir(join(folder.path, 'empty'));

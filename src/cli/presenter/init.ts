@@ -29,7 +29,11 @@ export function renderInit(report: InitReport, style: Style): string {
   if (interrupted) {
     return `${style.yellow('stopped')} after ${formatCount(rows)} rows; \`cdc init\` goes on from here\n`;
   }
+  const left = status.errors.flatMap(({ table, message }) =>
+    table === undefined ? [] : [`${style.red('not loaded')}: ${table}. ${message}\n`],
+  );
   return (
+    left.join('') +
     `${style.green('snapshot done')}: ${formatCounted(tables, 'table')}, ` +
     `${formatCount(rows)} rows in ${took}, ${formatCounted(status.layers.length, 'model')} built\n` +
     'next: `cdc run` follows the source from here\n'
