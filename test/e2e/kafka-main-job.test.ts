@@ -16,7 +16,7 @@ describe.each(['mariadb', 'mysql'] as const)('the main job through Kafka on %s',
     await using database = await openTestDatabase(flavour);
     await using folder = await openTempFolder();
     const { brokers } = await testKafka();
-    const options = { brokers, prefix: randomName('main'), log: '  compression: gzip' };
+    const options = { brokers, prefix: randomName('main') };
     const project = await createShopProject(folder.path, database, options);
     await project.succeed('check');
     await project.succeed('init');

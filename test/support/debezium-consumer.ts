@@ -44,6 +44,9 @@ export async function readDebeziumTopics(
   let records = 0;
   let failure: unknown;
   const consumer = kafka.consumer({ groupId: `debezium-${Math.random()}` });
+  consumer.on('consumer.crash', ({ payload }) => {
+    failure ??= payload.error;
+  });
   await consumer.connect();
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });
   await consumer.run({

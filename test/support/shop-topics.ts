@@ -10,7 +10,7 @@ export const shopTables = ['region', 'customer', 'orders', 'item'] as const;
 export interface ShopProjectOptions {
   readonly brokers: readonly string[];
   readonly prefix: string;
-  /** More lines under `log`, indented by two. */
+  /** More lines under `log`, indented by two. Default: a compression that plain kafkajs reads. */
   readonly log?: string;
   /** More lines at the end of the project file. */
   readonly rest?: string;
@@ -34,7 +34,7 @@ log:
   type: kafka
   brokers: [${options.brokers.join(', ')}]
   prefix: ${options.prefix}
-${options.log ?? ''}
+${options.log ?? '  compression: gzip'}
 ${options.rest ?? ''}
 `;
 }
