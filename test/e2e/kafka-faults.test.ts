@@ -3,12 +3,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
-import { createConnection } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import type { StatusReport } from '../../src/pipeline/status.ts';
-import { CdcProject, finished } from '../support/cdc-project.ts';
+import { CdcProject } from '../support/cdc-project.ts';
 import { randomName, testKafka } from '../support/kafka.ts';
-import { Random } from '../support/random.ts';
+import { administer } from '../support/kafka-admin.ts';
+import { RunningCommand } from '../support/running-command.ts';
 import { shopModels } from '../support/shop.ts';
 import {
   createShopProject,
@@ -18,40 +18,12 @@ import {
   readShopTopics,
   shopYaml,
 } from '../support/shop-topics.ts';
-import { keepShopBusy } from '../support/shop-traffic.ts';
+import { startShopTraffic } from '../support/shop-traffic.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
-import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { openTestDatabase } from '../support/test-database.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
-
-/** What an administrator does to the cluster behind our back. */
-async function administer<T>(
-  brokers: readonly string[],
-  work: (admin: kafkajs.Admin) => Promise<T>,
-): Promise<T> {
-  const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
-    return await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
-}
-
-/** Traffic on the shop until `stop`, which resolves to the number of its transactions, or the end of the test. */
-async function startTraffic(database: TestDatabase, seed: number) {
-  const connection = await createConnection(database.options);
-  const abort = new AbortController();
-  const busy = keepShopBusy(connection, new Random(seed), abort.signal).finally(() =>
-    connection.end(),
-  );
-  const stop = () => {
-    abort.abort();
-    return busy;
-  };
-  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) };
-}
+const { ConfigResourceTypes } = kafkajs;
 
 async function errorsOf(project: CdcProject): Promise<StatusReport['errors']> {
   const status = JSON.parse(await project.succeed('status', '--json')) as StatusReport;
@@ -65,9 +37,8 @@ test('tables whose topics were deleted are stopped by name, the others go on, an
   const options = { brokers, prefix: randomName('deleted') };
   const project = await createShopProject(folder.path, database, options);
   await project.succeed('init');
-  const running = project.start('run');
-  const ended = finished(running);
-  await using traffic = await startTraffic(database, 31);
+  await using run = new RunningCommand(project, 'run');
+  await using traffic = await startShopTraffic(database, 31);
   await delay(1_000);
   const gone = ['customer', 'item'];
   const topics = gone.map((table) => `${options.prefix}.shop.${table}`);
@@ -87,18 +58,17 @@ test('tables whose topics were deleted are stopped by name, the others go on, an
     expect(message).toContain(`cdc init --tables ${table}`);
   }
 
-  await database.connection.query("UPDATE region SET name = 'after' WHERE id = 1");
+  await database.connection.query("INSERT INTO region VALUES (99, 'after', NULL)");
   await waitUntil(
     'the tables that have their topics go on',
     async () => {
-      const [row] = await project.query(`SELECT name FROM ${database.name}.region WHERE id = 1`);
-      return row?.['name'] === 'after' || undefined;
+      const rows = await project.query(`SELECT name FROM ${database.name}.region WHERE id = 99`);
+      return rows.length === 1;
     },
     30_000,
   );
   expect(await traffic.stop()).toBeGreaterThan(20);
-  running.kill('SIGINT');
-  const { exitCode, stderr } = await ended;
+  const { exitCode, stderr } = await run.stop();
   expect(exitCode, stderr).toBe(0);
 
   await project.succeed('init', '--tables', ...ids);
@@ -136,18 +106,14 @@ test('partitions added to a topic are used by the next run, each with its change
   const project = await createShopProject(folder.path, database, options);
   await project.succeed('init');
   const topics = ['orders', 'item'].map((table) => `${options.prefix}.shop.${table}`);
-  let running = project.start('run');
-  let ended = finished(running);
-  await using traffic = await startTraffic(database, 41);
+  await using run = new RunningCommand(project, 'run');
+  await using traffic = await startShopTraffic(database, 41);
   await delay(1_500);
   await administer(brokers, (admin) =>
     admin.createPartitions({ topicPartitions: topics.map((topic) => ({ topic, count: 7 })) }),
   );
   await delay(1_500);
-  running.kill('SIGKILL');
-  await ended;
-  running = project.start('run');
-  ended = finished(running);
+  await run.killAndStart();
   const [orders = ''] = topics;
   await waitUntil(
     'the new partitions are used',
@@ -160,8 +126,7 @@ test('partitions added to a topic are used by the next run, each with its change
     60_000,
   );
   await traffic.stop();
-  running.kill('SIGINT');
-  const { exitCode, stderr } = await ended;
+  const { exitCode, stderr } = await run.stop();
   expect(exitCode, stderr).toBe(0);
   await project.succeed('run', '--until-current');
   await expectVerified(project);
@@ -220,22 +185,20 @@ test('a second project with the same prefix makes the first one stop as fenced',
     yaml: shopYaml(database, options),
   });
   await first.succeed('init');
-  const ended = finished(first.start('run'));
+  await using run = new RunningCommand(first, 'run');
   await waitUntil('the first one runs', async () => {
     const { running } = JSON.parse(await first.succeed('status', '--json')) as StatusReport;
-    return running !== null || undefined;
+    return running !== null;
   });
-  await using traffic = await startTraffic(database, 51);
+  await using traffic = await startShopTraffic(database, 51);
   await delay(1_000);
-  const capture = second.start('run', '--only', 'capture');
-  const captureEnded = finished(capture);
-  const { exitCode, stderr } = await ended;
+  await using capture = new RunningCommand(second, 'run', '--only', 'capture');
+  const { exitCode, stderr } = await run.ended;
   expect(exitCode).toBe(3);
   expect(stderr).toContain('CDC_LOG_FENCED');
   expect(stderr).toContain('log.prefix');
   await traffic.stop();
-  capture.kill('SIGINT');
-  const other = await captureEnded;
+  const other = await capture.stop();
   expect(other.exitCode, other.stderr).toBe(0);
 
   // The one left has everything, once.

@@ -1,18 +1,17 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createConnection } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import { randomName, testKafka } from '../support/kafka.ts';
 import { Random } from '../support/random.ts';
-import { RoleProcess } from '../support/role-process.ts';
+import { RunningCommand } from '../support/running-command.ts';
 import {
   createShopProject,
   expectOrdered,
   expectTopicsRebuild,
   expectVerified,
 } from '../support/shop-topics.ts';
-import { keepShopBusy } from '../support/shop-traffic.ts';
+import { startShopTraffic } from '../support/shop-traffic.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
 import { openTestDatabase } from '../support/test-database.ts';
 
@@ -25,24 +24,19 @@ test(`topics hold every change once and in order, and give the same tables from 
   const options = { brokers, prefix: randomName('kills'), rest: 'load: { shares: 4 }' };
   const project = await createShopProject(folder.path, database, options);
   await project.succeed('init', '--only', 'capture');
-  const roles = ['capture', 'load', 'load', 'layers'].map((name) => new RoleProcess(project, name));
-  const stop = new AbortController();
-  const traffic = await createConnection(database.options);
-  const busy = keepShopBusy(traffic, new Random(21), stop.signal);
+  await using stack = new AsyncDisposableStack();
+  const roles = ['capture', 'load', 'load', 'layers'].map((name) =>
+    stack.use(new RunningCommand(project, 'run', '--only', name)),
+  );
+  await using traffic = await startShopTraffic(database, 21);
   const random = new Random(22);
-  try {
-    for (let kill = 0; kill < kills; kill++) {
-      await delay(random.between(200, 2_500));
-      // Half of them hit the one that writes.
-      await random.pick([roles[0], ...roles.slice(0, 1), ...roles.slice(1)])?.killAndStart();
-    }
-    await delay(2_000);
-  } finally {
-    stop.abort();
-    await busy;
-    await traffic.end();
+  for (let kill = 0; kill < kills; kill++) {
+    await delay(random.between(200, 2_500));
+    // The one that writes is hit more often than another.
+    await random.pick([...roles.slice(0, 1), ...roles]).killAndStart();
   }
-  expect(await busy).toBeGreaterThan(100);
+  await delay(2_000);
+  expect(await traffic.stop()).toBeGreaterThan(100);
   for (const role of roles) {
     const { exitCode, stderr } = await role.stop();
     expect([role.name, exitCode], stderr).toEqual([role.name, 0]);

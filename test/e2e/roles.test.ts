@@ -5,7 +5,7 @@ import type { StatusReport } from '../../src/pipeline/status.ts';
 import { CdcProject } from '../support/cdc-project.ts';
 import { randomName, testKafka } from '../support/kafka.ts';
 import { Random } from '../support/random.ts';
-import { RoleProcess } from '../support/role-process.ts';
+import { RunningCommand } from '../support/running-command.ts';
 import { createShop, shopModels } from '../support/shop.ts';
 import { keepShopBusy } from '../support/shop-traffic.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
@@ -47,7 +47,9 @@ test(`capture, two loaders and layers as processes of their own, killed ${kills}
     yaml: yamlOf(database, brokers),
   });
   await project.succeed('init', '--only', 'capture');
-  const roles = ['capture', 'load', 'load', 'layers'].map((name) => new RoleProcess(project, name));
+  const roles = ['capture', 'load', 'load', 'layers'].map(
+    (name) => new RunningCommand(project, 'run', '--only', name),
+  );
   const stop = new AbortController();
   const traffic = await createConnection(database.options);
   const busy = keepShopBusy(traffic, new Random(9), stop.signal);

@@ -45,7 +45,7 @@ export async function readDebeziumTopics(
   let failure: unknown;
   const consumer = kafka.consumer({ groupId: `debezium-${Math.random()}` });
   consumer.on('consumer.crash', ({ payload }) => {
-    failure ??= payload.error;
+    if (!payload.restart) failure ??= payload.error;
   });
   await consumer.connect();
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });

@@ -1,5 +1,23 @@
-import type { Connection } from 'mysql2/promise';
-import type { Random } from './random.ts';
+import { type Connection, createConnection } from 'mysql2/promise';
+import { Random } from './random.ts';
+import type { TestDatabase } from './test-database.ts';
+
+/** Traffic on the shop until `stop`, which resolves to the number of transactions, or the end of the test. */
+export async function startShopTraffic(
+  database: TestDatabase,
+  seed: number,
+): Promise<AsyncDisposable & { stop(): Promise<number> }> {
+  const connection = await createConnection(database.options);
+  const abort = new AbortController();
+  const busy = keepShopBusy(connection, new Random(seed), abort.signal).finally(() =>
+    connection.end(),
+  );
+  const stop = () => {
+    abort.abort();
+    return busy;
+  };
+  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+}
 
 /**
  * Random transactions on the shop: inserts, updates, deletes, changed keys, facts before their
