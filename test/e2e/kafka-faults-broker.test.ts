@@ -100,6 +100,7 @@ test('a broker killed again and again, and away for 20 seconds, costs neither ch
   await project.succeed('init');
   await using run = new RunningCommand(project, 'run');
   const memory = watchMemory(run);
+  await run.working();
   await using traffic = await startShopTraffic(database, 61);
   for (let kill = 0; kill < 3; kill++) {
     await delay(1_500);
@@ -126,6 +127,7 @@ test('a broker whose disk is full takes up the changes when there is room again'
   const project = await createShopProject(folder.path, database, options);
   await project.succeed('init');
   await using run = new RunningCommand(project, 'run');
+  await run.working();
   await using traffic = await startShopTraffic(database, 62);
   const filler = join(disk.path, 'filler');
   const { bavail, bsize } = await statfs(disk.path);

@@ -186,10 +186,7 @@ test('a second project with the same prefix makes the first one stop as fenced',
   });
   await first.succeed('init');
   await using run = new RunningCommand(first, 'run');
-  await waitUntil('the first one runs', async () => {
-    const { running } = JSON.parse(await first.succeed('status', '--json')) as StatusReport;
-    return running !== null;
-  });
+  await run.working();
   await using traffic = await startShopTraffic(database, 51);
   await delay(1_000);
   await using capture = new RunningCommand(second, 'run', '--only', 'capture');

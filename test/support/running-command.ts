@@ -1,5 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
+import type { StatusReport } from '../../src/pipeline/status.ts';
 import { type CdcProject, type CommandResult, finished } from './cdc-project.ts';
+import { waitUntil } from './wait-until.ts';
 
 /** A command that goes on until it is told to stop, and is killed at the end of the test at the latest. */
 export class RunningCommand implements AsyncDisposable {
@@ -7,6 +9,7 @@ export class RunningCommand implements AsyncDisposable {
   readonly name: string;
   readonly #project: CdcProject;
   readonly #args: readonly string[];
+  readonly #startedAt = new Date().toISOString();
   #child: ChildProcess;
   #ended: Promise<CommandResult>;
 
@@ -20,6 +23,18 @@ export class RunningCommand implements AsyncDisposable {
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** Resolves when it has told `cdc status` something: it is past everything that it does once. */
+  async working(): Promise<void> {
+    await waitUntil(
+      `cdc ${this.#args.join(' ')} works`,
+      async () => {
+        const status = JSON.parse(await this.#project.succeed('status', '--json')) as StatusReport;
+        return (status.updatedAt ?? '') > this.#startedAt;
+      },
+      60_000,
+    );
   }
 
   /** Resolves when it has ended by itself. */
