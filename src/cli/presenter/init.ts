@@ -30,7 +30,7 @@ export function renderInit(report: InitReport, style: Style): string {
     return `${style.yellow('stopped')} after ${formatCount(rows)} rows; \`cdc init\` goes on from here\n`;
   }
   const left = status.errors.flatMap(({ table, message }) =>
-    table === undefined ? [] : [`${style.red('not loaded')}: ${table}. ${message}\n`],
+    table === undefined ? [] : [`${style.red('not loaded')}: ${table}: ${message}\n`],
   );
   return (
     left.join('') +

@@ -172,10 +172,12 @@ test('the progress of a snapshot shows share, rows, rate and time left', () => {
 
 test('a snapshot ends with its figures and the next step', () => {
   const report = { tables: 12, rows: 200_000, seconds: 2, interrupted: false, status };
-  expect(renderInit(report, plainStyle)).toBe(
+  const done =
     'snapshot done: 12 tables, 200,000 rows in 0:02 (100,000 rows/s), 2 models built\n' +
-      'next: `cdc run` follows the source from here\n',
-  );
+    'next: `cdc run` follows the source from here\n';
+  expect(renderInit(report, plainStyle)).toBe(`not loaded: shop.v: column v\n${done}`);
+  const whole = { ...report, status: { ...status, errors: [] } };
+  expect(renderInit(whole, plainStyle)).toBe(done);
   expect(renderInit({ ...report, interrupted: true }, plainStyle)).toContain('`cdc init` goes on');
 });
 
