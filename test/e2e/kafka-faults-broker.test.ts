@@ -15,6 +15,7 @@ import {
   expectOrdered,
   expectTopicsRebuild,
   expectVerified,
+  type ShopProjectOptions,
 } from '../support/shop-topics.ts';
 import { startShopTraffic } from '../support/shop-traffic.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
@@ -75,20 +76,29 @@ async function stopCleanly(run: RunningCommand): Promise<void> {
   expect(exitCode, stderr).toBe(0);
 }
 
-/** Changes of all rows of the largest table, some megabytes a time. */
-async function changeMuch(database: TestDatabase, times: number): Promise<void> {
-  for (let count = 0; count < times; count++) {
-    await database.connection.query('UPDATE item SET qty = qty + 1, sku = sku');
-  }
+/** A shop with a table beside that the shop's traffic leaves alone, for much at once. */
+async function createProject(folder: string, database: TestDatabase, options: ShopProjectOptions) {
+  const { connection } = database;
+  await connection.query(
+    'CREATE TABLE bulk (id INT PRIMARY KEY, n INT NOT NULL, body TEXT NOT NULL)',
+  );
+  const rows = Array.from({ length: 4_000 }, (_, id) => `(${id}, 0, REPEAT('${id} ', 100))`);
+  await connection.query(`INSERT INTO bulk VALUES ${rows.join()}`);
+  return await createShopProject(folder, database, options);
+}
+
+/** Changes of all rows of that table, some megabytes of messages a time. */
+async function changeMuch({ connection }: TestDatabase, times: number): Promise<void> {
+  for (let count = 0; count < times; count++) await connection.query('UPDATE bulk SET n = n + 1');
 }
 
 async function expectWhole(
   project: CdcProject,
   database: TestDatabase,
-  options: Parameters<typeof expectTopicsRebuild>[1],
+  options: ShopProjectOptions,
 ): Promise<void> {
   await project.succeed('run', '--until-current');
-  await expectVerified(project);
+  await expectVerified(project, 5);
   expectOrdered(await expectTopicsRebuild(database, options));
 }
 
@@ -96,7 +106,7 @@ test('a broker killed again and again, and away for 20 seconds, costs neither ch
   await using database = await openTestDatabase('mariadb');
   await using folder = await openTempFolder();
   const options = { brokers: [kafka.address()], prefix: randomName('broker') };
-  const project = await createShopProject(folder.path, database, options);
+  const project = await createProject(folder.path, database, options);
   await project.succeed('init');
   await using run = new RunningCommand(project, 'run');
   const memory = watchMemory(run);
@@ -124,7 +134,7 @@ test('a broker whose disk is full takes up the changes when there is room again'
   await using database = await openTestDatabase('mariadb');
   await using folder = await openTempFolder();
   const options = { brokers: [kafka.address()], prefix: randomName('disk') };
-  const project = await createShopProject(folder.path, database, options);
+  const project = await createProject(folder.path, database, options);
   await project.succeed('init');
   await using run = new RunningCommand(project, 'run');
   await run.working();
@@ -150,7 +160,7 @@ test('a quota of the broker only slows the capture down', async () => {
   await using database = await openTestDatabase('mariadb');
   await using folder = await openTempFolder();
   const options = { brokers: [kafka.address()], prefix: randomName('quota') };
-  const project = await createShopProject(folder.path, database, options);
+  const project = await createProject(folder.path, database, options);
   await project.succeed('init');
   await alterQuota('--add-config', 'producer_byte_rate=100000,consumer_byte_rate=400000');
   await changeMuch(database, 3);
