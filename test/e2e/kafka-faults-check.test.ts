@@ -113,7 +113,7 @@ const refused: readonly Setting[] = [
   {
     name: 'topics of others to be kept in topics again',
     yaml: () =>
-      `name: test\nsource: { type: kafka, brokers: [${brokers.join()}], tables: [{ topic: a, table: b.c }] }\nlog: kafka://${brokers.join()}\n`,
+      `name: test\nsource: { type: kafka, brokers: [${brokers.join()}], tables: [{ topic: a, table: b.c, format: debezium }] }\nlog: kafka://${brokers.join()}\n`,
     code: 'CDC_CONFIG_INVALID',
     says: [/log/, /must be embedded with `source: kafka`/],
   },
@@ -149,7 +149,7 @@ test('what cannot be written is refused by init, too, before anything is written
   await writeFile(join(folder.path, 'cdc.yaml'), kafka());
   const { exitCode, stderr } = await project.run('init');
   expect(exitCode, stderr).toBe(3);
-  expect(stderr).toContain('CDC_LOG_TOPIC_MISMATCH');
+  expect(stderr).toContain('CDC_PREFLIGHT_FAILED');
   expect(stderr).toContain('3 partitions instead of one');
   const offsets = await administer(brokers, (admin) =>
     admin.fetchTopicOffsets(`${prefix}._commits`),
