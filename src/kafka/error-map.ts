@@ -22,6 +22,8 @@ const codeOfName: Readonly<Record<string, ErrorCode>> = {
     'FENCED_LEADER_EPOCH',
     'OFFSET_NOT_AVAILABLE',
     'THROTTLING_QUOTA_EXCEEDED',
+    // Something broke inside the broker, as when its disk is full.
+    'UNKNOWN',
   ]),
   ...entries('CDC_KAFKA_ACCESS_DENIED', [
     'TOPIC_AUTHORIZATION_FAILED',

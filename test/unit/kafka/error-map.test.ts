@@ -17,6 +17,7 @@ function connectionError(message: string, code?: string): Error {
 
 describe('an error code of the protocol', () => {
   test.each([
+    { number: -1, name: 'UNKNOWN', code: 'CDC_KAFKA_UNREACHABLE' },
     { number: 1, name: 'OFFSET_OUT_OF_RANGE', code: 'CDC_KAFKA_OFFSET_LOST' },
     { number: 3, name: 'UNKNOWN_TOPIC_OR_PARTITION', code: 'CDC_KAFKA_TOPIC_NOT_FOUND' },
     { number: 5, name: 'LEADER_NOT_AVAILABLE', code: 'CDC_KAFKA_UNREACHABLE' },
