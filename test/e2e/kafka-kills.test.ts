@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { changeBulk, createBulkTable } from '../support/bulk-table.ts';
 import { randomName, testKafka } from '../support/kafka.ts';
 import { Random } from '../support/random.ts';
 import { RunningCommand } from '../support/running-command.ts';
@@ -10,6 +11,7 @@ import {
   expectOrdered,
   expectTopicsRebuild,
   expectVerified,
+  readShopTopics,
 } from '../support/shop-topics.ts';
 import { startShopTraffic } from '../support/shop-traffic.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
@@ -22,6 +24,7 @@ test(`topics hold every change once and in order, and give the same tables from 
   await using folder = await openTempFolder();
   const { brokers } = await testKafka();
   const options = { brokers, prefix: randomName('kills'), rest: 'load: { shares: 4 }' };
+  await createBulkTable(database, 2_000);
   const project = await createShopProject(folder.path, database, options);
   await project.succeed('init', '--only', 'capture');
   await using capture = new RunningCommand(project, 'run', '--only', 'capture');
@@ -30,12 +33,17 @@ test(`topics hold every change once and in order, and give the same tables from 
   await using layers = new RunningCommand(project, 'run', '--only', 'layers');
   const roles = [capture, loader, otherLoader, layers];
   await using traffic = await startShopTraffic(database, 21);
+  // Large transactions are hit while a part of them is in the topics and no commit names it.
+  const stop = new AbortController();
+  const bulk = changeBulkUntil(stop.signal, database);
   const random = new Random(22);
   for (let kill = 0; kill < kills; kill++) {
     await delay(random.between(200, 2_500));
     // The one that writes is hit more often than another.
     await random.pick([capture, ...roles]).killAndStart();
   }
+  stop.abort();
+  await bulk;
   await delay(2_000);
   expect(await traffic.stop()).toBeGreaterThan(100);
   for (const role of roles) {
@@ -43,10 +51,18 @@ test(`topics hold every change once and in order, and give the same tables from 
     expect([role.name, exitCode], stderr).toEqual([role.name, 0]);
   }
   await project.succeed('run', '--until-current');
-  await expectVerified(project);
+  await expectVerified(project, 5);
   expectOrdered(await expectTopicsRebuild(database, options));
+  expectOrdered(await readShopTopics(options, ['bulk']));
 
   await rm(join(folder.path, '.cdc'), { recursive: true });
   await project.succeed('run', '--until-current');
-  await expectVerified(project);
+  await expectVerified(project, 5);
 }, 300_000);
+
+async function changeBulkUntil(signal: AbortSignal, database: TestDatabase): Promise<void> {
+  while (!signal.aborted) {
+    await changeBulk(database);
+    await delay(300);
+  }
+}

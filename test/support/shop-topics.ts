@@ -75,13 +75,13 @@ export async function expectTopicsRebuild(
   return read;
 }
 
-export async function readShopTopics({
-  brokers,
-  prefix,
-}: Pick<ShopProjectOptions, 'brokers' | 'prefix'>): Promise<TopicsRead> {
+export async function readShopTopics(
+  { brokers, prefix }: Pick<ShopProjectOptions, 'brokers' | 'prefix'>,
+  tables: readonly string[] = shopTables,
+): Promise<TopicsRead> {
   return await readDebeziumTopics(
     brokers,
-    shopTables.map((table) => `${prefix}.shop.${table}`),
+    tables.map((table) => `${prefix}.shop.${table}`),
   );
 }
 
