@@ -15,7 +15,7 @@ import {
 } from '../support/shop-topics.ts';
 import { startShopTraffic } from '../support/shop-traffic.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
-import { openTestDatabase } from '../support/test-database.ts';
+import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 const kills = 20;
 
@@ -48,7 +48,8 @@ test(`topics hold every change once and in order, and give the same tables from 
   expect(await traffic.stop()).toBeGreaterThan(100);
   for (const role of roles) {
     const { exitCode, stderr } = await role.stop();
-    expect([role.name, exitCode], stderr).toEqual([role.name, 0]);
+    // One that was started a moment ago does not listen yet, and is ended by the signal itself.
+    expect([0, null], `${role.name}: ${stderr}`).toContain(exitCode);
   }
   await project.succeed('run', '--until-current');
   await expectVerified(project, 5);
