@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { changeBulk, createBulkTable } from '../support/bulk-table.ts';
 import { randomName, testKafka } from '../support/kafka.ts';
+import { administer } from '../support/kafka-admin.ts';
 import { Random } from '../support/random.ts';
 import { RunningCommand } from '../support/running-command.ts';
 import {
@@ -16,6 +17,7 @@ import {
 import { startShopTraffic } from '../support/shop-traffic.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const kills = 20;
 
@@ -24,7 +26,7 @@ test(`topics hold every change once and in order, and give the same tables from 
   await using folder = await openTempFolder();
   const { brokers } = await testKafka();
   const options = { brokers, prefix: randomName('kills'), rest: 'load: { shares: 4 }' };
-  await createBulkTable(database, 2_000);
+  await createBulkTable(database, 1_500);
   const project = await createShopProject(folder.path, database, options);
   await project.succeed('init', '--only', 'capture');
   await using capture = new RunningCommand(project, 'run', '--only', 'capture');
@@ -38,9 +40,11 @@ test(`topics hold every change once and in order, and give the same tables from 
   const bulk = changeBulkUntil(stop.signal, database);
   const random = new Random(22);
   for (let kill = 0; kill < kills; kill++) {
-    await delay(random.between(200, 2_500));
-    // The one that writes is hit more often than another.
-    await random.pick([capture, ...roles]).killAndStart();
+    await delay(random.between(100, 1_500));
+    // The one that writes is hit more often than another, and while it writes.
+    const role = random.pick([capture, ...roles]);
+    if (role === capture) await endMoves(brokers, `${options.prefix}.shop.bulk`);
+    await role.killAndStart();
   }
   stop.abort();
   await bulk;
@@ -61,9 +65,21 @@ test(`topics hold every change once and in order, and give the same tables from 
   await expectVerified(project, 5);
 }, 300_000);
 
+/** Resolves when records are being added to the topic. */
+async function endMoves(brokers: readonly string[], topic: string): Promise<void> {
+  await administer(brokers, async (admin) => {
+    const ends = async () => {
+      const bounds = await admin.fetchTopicOffsets(topic);
+      return bounds.map(({ high }) => high).join();
+    };
+    const before = await ends();
+    await waitUntil('the capture writes', async () => (await ends()) !== before, 30_000);
+  });
+}
+
 async function changeBulkUntil(signal: AbortSignal, database: TestDatabase): Promise<void> {
   while (!signal.aborted) {
     await changeBulk(database);
-    await delay(300);
+    await delay(100);
   }
 }
