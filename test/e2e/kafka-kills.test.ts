@@ -26,7 +26,7 @@ test(`topics hold every change once and in order, and give the same tables from 
   await using folder = await openTempFolder();
   const { brokers } = await testKafka();
   const options = { brokers, prefix: randomName('kills'), rest: 'load: { shares: 4 }' };
-  await createBulkTable(database, 1_500);
+  await createBulkTable(database, 600);
   const project = await createShopProject(folder.path, database, options);
   await project.succeed('init', '--only', 'capture');
   await using capture = new RunningCommand(project, 'run', '--only', 'capture');
@@ -80,6 +80,6 @@ async function endMoves(brokers: readonly string[], topic: string): Promise<void
 async function changeBulkUntil(signal: AbortSignal, database: TestDatabase): Promise<void> {
   while (!signal.aborted) {
     await changeBulk(database);
-    await delay(100);
+    await delay(200);
   }
 }
