@@ -26,7 +26,7 @@ test(`topics hold every change once and in order, and give the same tables from 
   await using folder = await openTempFolder();
   const { brokers } = await testKafka();
   const options = { brokers, prefix: randomName('kills'), rest: 'load: { shares: 4 }' };
-  await createBulkTable(database, 600);
+  await createBulkTable(database, 1_500);
   const project = await createShopProject(folder.path, database, options);
   await project.succeed('init', '--only', 'capture');
   await using capture = new RunningCommand(project, 'run', '--only', 'capture');
@@ -63,7 +63,7 @@ test(`topics hold every change once and in order, and give the same tables from 
   await rm(join(folder.path, '.cdc'), { recursive: true });
   await project.succeed('run', '--until-current');
   await expectVerified(project, 5);
-}, 300_000);
+}, 400_000);
 
 /** Resolves when records are being added to the topic. */
 async function endMoves(brokers: readonly string[], topic: string): Promise<void> {
@@ -80,6 +80,6 @@ async function endMoves(brokers: readonly string[], topic: string): Promise<void
 async function changeBulkUntil(signal: AbortSignal, database: TestDatabase): Promise<void> {
   while (!signal.aborted) {
     await changeBulk(database);
-    await delay(200);
+    await delay(100);
   }
 }
