@@ -182,7 +182,7 @@ describe('several loaders over one log', () => {
       shares,
       ownerId: 'dead layers',
       logger,
-      leaseMs: 1_500,
+      leaseMs: 5_000,
     });
     const never = new AbortController().signal;
     await waitUntil('the layers lead', () => dead.step(never), 20_000);
