@@ -64,7 +64,11 @@ export class LogTopics {
     if (kind === 'commits') return { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
     const { retentionHours, compaction } = this.#options;
     const retentionMs = retentionHours < 0 ? -1 : Math.round(retentionHours * hourMs);
-    if (kind === 'table' && compaction) return { 'cleanup.policy': 'compact' };
+    if (kind === 'table' && compaction) {
+      // A loader that is behind must meet the deletes themselves: a tombstone does not say whose row it was.
+      const lag = { 'min.compaction.lag.ms': String(retentionMs) };
+      return { 'cleanup.policy': 'compact', ...(retentionMs >= 0 && lag) };
+    }
     return { 'cleanup.policy': 'delete', 'retention.ms': String(retentionMs) };
   }
 

@@ -21,7 +21,7 @@ export const kafkaLogOptions = z.strictObject({
   }),
   compaction: z.boolean().default(false).meta({
     description:
-      'New topics keep the last message of each key; deletes are followed by a tombstone.',
+      'New topics keep the last message of each key, once messages are older than `retentionHours`; deletes are followed by a tombstone.',
   }),
   format: formatOptions
     .prefault({})
