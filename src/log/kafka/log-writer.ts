@@ -104,7 +104,7 @@ export class LogWriter {
     const onAbort = () => this.#fail(options.signal?.reason);
     options.signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      await this.#encoding.add(() => this.#write(append));
+      await this.#encoding.add(() => this.#write(append, batches));
       await this.#until(() => !this.#appends.includes(append));
       if (needsCommit(append)) {
         await this.#until(() => append.commit?.isStored === true);
@@ -137,11 +137,11 @@ export class LogWriter {
     await this.#producer[Symbol.asyncDispose]();
   }
 
-  async #write(append: PendingAppend): Promise<void> {
+  async #write(append: PendingAppend, batches: readonly ChangeBatch[]): Promise<void> {
     this.#throwIfFailed();
     this.#appends.push(append);
     try {
-      for (const batch of append.batches) {
+      for (const batch of batches) {
         await this.#sections.write(batch, append.options.open === true, append);
       }
       for (const filled of this.#batches.filled()) append.sent(this.#batches.send(filled));
@@ -233,10 +233,7 @@ function once(signal: AbortSignal): Promise<void> {
 function needsCommit({ batches }: PendingAppend): boolean {
   return (
     batches.length === 0 ||
-    batches.some(
-      ({ origin, sections }) =>
-        origin === 'snapshot' || sections.some(({ kind }) => kind !== 'rows'),
-    )
+    batches.some(({ origin, hasBarriers }) => origin === 'snapshot' || hasBarriers)
   );
 }
 

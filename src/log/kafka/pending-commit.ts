@@ -9,9 +9,14 @@ import { StepRanges } from './step-ranges.ts';
 
 type OpenStep = StepRanges | { readonly barrier: Barrier };
 
+/** What a commit says of a batch. Its rows are not kept: parts of a large transaction wait for the last one. */
+interface AppendedBatch extends Omit<ChangeBatch, 'sections' | 'marks'> {
+  readonly hasBarriers: boolean;
+}
+
 /** One append on its way into the topics. */
 export class PendingAppend implements WriteSink {
-  readonly batches: readonly ChangeBatch[];
+  readonly batches: readonly AppendedBatch[];
   readonly options: AppendOptions;
   readonly steps: OpenStep[] = [];
   bytes = 0;
@@ -22,7 +27,10 @@ export class PendingAppend implements WriteSink {
   readonly #sent: Promise<void>[] = [];
 
   constructor(batches: readonly ChangeBatch[], options: AppendOptions) {
-    this.batches = batches;
+    this.batches = batches.map(({ sections, marks: _, ...facts }) => ({
+      ...facts,
+      hasBarriers: sections.some(({ kind }) => kind !== 'rows'),
+    }));
     this.options = options;
   }
 
@@ -125,7 +133,7 @@ export class PendingCommit {
     }
   }
 
-  #addBatch({ origin, position, transactions, committedAtMs, receivedAtMs }: ChangeBatch): void {
+  #addBatch({ origin, position, transactions, committedAtMs, receivedAtMs }: AppendedBatch): void {
     const isStream = origin === 'stream';
     // The place in the stream counts; that of a chunk only says where its table agrees.
     if (isStream || !this.#isStream) {
