@@ -1,5 +1,5 @@
 import { ByteWriter } from '../lib/byte-writer.ts';
-import type { ColumnType, TableSchema } from './table-schema.ts';
+import { type ColumnType, decimalBytes, type TableSchema } from './table-schema.ts';
 
 /**
  * Row bytes as values, the plain and slow way: for in-memory connectors, tests and people. The hot
@@ -92,12 +92,6 @@ function layoutOf(type: ColumnType): Layout {
 
 function integer(bytes: number, signed: boolean, big: boolean): Layout {
   return { form: 'integer', bytes, signed, big };
-}
-
-function decimalBytes(precision: number): number {
-  if (precision <= 9) return 4;
-  if (precision <= 18) return 8;
-  return precision <= 38 ? 16 : 32;
 }
 
 function writeValue(writer: ByteWriter, type: ColumnType, value: RowValue): void {

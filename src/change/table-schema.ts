@@ -77,3 +77,33 @@ export const versionColumn = '_version';
 export const deletedColumn = '_deleted';
 /** UInt64, of tables with `arrival` only; not in row bytes. */
 export const arrivalColumn = '_arrival';
+
+/** Bytes of a decimal in row bytes. */
+export function decimalBytes(precision: number): number {
+  if (precision <= 9) return 4;
+  if (precision <= 18) return 8;
+  return precision <= 38 ? 16 : 32;
+}
+
+/** Bytes of a value in row bytes; undefined where a LEB128 length stands before them. */
+export function valueBytes(type: ColumnType): number | undefined {
+  if ('text' in type && type.text) return undefined;
+  switch (type.kind) {
+    case 'int':
+    case 'float':
+      return type.bits / 8;
+    case 'decimal':
+      return decimalBytes(type.precision);
+    case 'date':
+      return 4;
+    case 'year':
+      return 2;
+    case 'datetime':
+    case 'timestamp':
+    case 'time':
+    case 'bit':
+      return 8;
+    default:
+      return undefined;
+  }
+}

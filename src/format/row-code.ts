@@ -1,8 +1,8 @@
 import type { ValueEncoding } from '../change/message-layout.ts';
-import type { Column, TableSchema } from '../change/table-schema.ts';
+import { type Column, type TableSchema, valueBytes } from '../change/table-schema.ts';
 import { JsonCode, reload } from './json-code.ts';
 import { runtime } from './runtime.ts';
-import { addValue, fixedBytes, type ValueStyle } from './value-code.ts';
+import { addValue, type ValueStyle } from './value-code.ts';
 
 /** V8 leaves a function that is too long unoptimised: so many columns are written by one. */
 const columnsPerFunction = 24;
@@ -42,7 +42,7 @@ export class RowCode {
   /** `name(b, v, p, s)`: notes where the columns of the image at `p` are; returns the place behind it. */
   addWalk(): string {
     const parts = this.form.schema.columns.map(({ type, nullable }, index) => {
-      const size = fixedBytes(type);
+      const size = valueBytes(type);
       const start = `s[${index * 2}] = p;`;
       const length = `s[${index * 2 + 1}] = `;
       const known =
@@ -116,7 +116,7 @@ export class RowCode {
   }
 
   #value(code: JsonCode, column: Column): JsonCode {
-    if (fixedBytes(column.type) === undefined) code.run(`n = s[${this.#place(column) + 1}];`);
+    if (valueBytes(column.type) === undefined) code.run(`n = s[${this.#place(column) + 1}];`);
     addValue(code, column, this.form.encoding(column), this.form.style);
     return code;
   }

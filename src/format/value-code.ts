@@ -1,5 +1,5 @@
 import type { ValueEncoding } from '../change/message-layout.ts';
-import type { Column, ColumnType } from '../change/table-schema.ts';
+import { type Column, type ColumnType, decimalBytes, valueBytes } from '../change/table-schema.ts';
 import { type JsonCode, reload } from './json-code.ts';
 
 /** How a format writes numbers: Canal has only strings. */
@@ -38,7 +38,7 @@ export function addValue(
       quoted(code, () => code.call('writeLatin1(w, b, p, p + n, r);'));
       return;
     case 'unscaledBase64':
-      quoted(code, () => code.run(`q = writeUnscaled(o, q, b, p, ${fixedBytes(type)});`, 48));
+      quoted(code, () => code.run(`q = writeUnscaled(o, q, b, p, ${valueBytes(type)});`, 48));
       return;
     case 'bits':
       quoted(code, () =>
@@ -63,7 +63,7 @@ export function addValue(
 }
 
 function addText(code: JsonCode, type: ColumnType, style: ValueStyle): void {
-  if (fixedBytes(type) === undefined) {
+  if (valueBytes(type) === undefined) {
     quoted(code, () =>
       code.run(
         `y = copyPlain(o, d, q, b, v, p, p + n);
@@ -179,33 +179,4 @@ export function bitsOf({ sourceType }: Column): number {
 
 function bitBytes(column: Column): number {
   return (bitsOf(column) + 7) >> 3;
-}
-
-/** Bytes of a value in row bytes; undefined where a length stands before them. */
-export function fixedBytes(type: ColumnType): number | undefined {
-  if ('text' in type && type.text) return undefined;
-  switch (type.kind) {
-    case 'int':
-    case 'float':
-      return type.bits / 8;
-    case 'decimal':
-      return decimalBytes(type.precision);
-    case 'date':
-      return 4;
-    case 'year':
-      return 2;
-    case 'datetime':
-    case 'timestamp':
-    case 'time':
-    case 'bit':
-      return 8;
-    default:
-      return undefined;
-  }
-}
-
-function decimalBytes(precision: number): number {
-  if (precision <= 9) return 4;
-  if (precision <= 18) return 8;
-  return precision <= 38 ? 16 : 32;
 }

@@ -1,4 +1,4 @@
-import type { ColumnType, TableSchema } from '../change/table-schema.ts';
+import { type TableSchema, valueBytes } from '../change/table-schema.ts';
 import { CdcError } from '../errors.ts';
 
 /** UInt64 version and UInt8 deleted, behind the columns of every row. */
@@ -25,7 +25,7 @@ export class RowLayout {
   constructor(schema: TableSchema) {
     this.#table = schema.table;
     this.columns = schema.columns.length;
-    this.#widths = Int8Array.from(schema.columns, ({ type }) => widthOf(type) ?? -1);
+    this.#widths = Int8Array.from(schema.columns, ({ type }) => valueBytes(type) ?? -1);
     this.#nullable = Uint8Array.from(schema.columns, ({ nullable }) => (nullable ? 1 : 0));
   }
 
@@ -61,29 +61,6 @@ export class RowLayout {
       'CDC_INTERNAL',
       `Routing ${this.#table}: its rows end in the middle of a value.`,
     );
-  }
-}
-
-/** Bytes of a value of the type; undefined where a length is written in front. */
-export function widthOf(type: ColumnType): number | undefined {
-  if ('text' in type && type.text) return undefined;
-  switch (type.kind) {
-    case 'int':
-    case 'float':
-      return type.bits / 8;
-    case 'decimal':
-      return type.precision <= 9 ? 4 : type.precision <= 18 ? 8 : type.precision <= 38 ? 16 : 32;
-    case 'date':
-      return 4;
-    case 'datetime':
-    case 'timestamp':
-    case 'time':
-    case 'bit':
-      return 8;
-    case 'year':
-      return 2;
-    default:
-      return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
-import type { ColumnType } from '../change/table-schema.ts';
-import { readSpan, widthOf } from './row-layout.ts';
+import { type ColumnType, valueBytes } from '../change/table-schema.ts';
+import { readSpan } from './row-layout.ts';
 
 /**
  * Values in row bytes as the server prints them:
@@ -21,7 +21,7 @@ export function hasText(type: ColumnType): boolean {
 
 /** The text of the value at `offset` (after the NULL byte), as bytes; a view where they lie there already. */
 export function textBytes(type: ColumnType, bytes: Buffer, offset: number): Buffer {
-  if (widthOf(type) === undefined) {
+  if (valueBytes(type) === undefined) {
     const { start, end } = readSpan(bytes, offset, { start: 0, end: 0 });
     return bytes.subarray(start, end);
   }
@@ -30,7 +30,7 @@ export function textBytes(type: ColumnType, bytes: Buffer, offset: number): Buff
 
 /** A value that is stored as an integer. */
 export function readInteger(type: ColumnType, bytes: Buffer, offset: number): bigint {
-  const width = widthOf(type) ?? 0;
+  const width = valueBytes(type) ?? 0;
   const isUnsigned =
     type.kind === 'year' || type.kind === 'bit' || (type.kind === 'int' && type.unsigned);
   if (width <= 4) {

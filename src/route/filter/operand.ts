@@ -1,6 +1,6 @@
-import type { ColumnType, TableSchema } from '../../change/table-schema.ts';
+import { type ColumnType, type TableSchema, valueBytes } from '../../change/table-schema.ts';
 import { nearestName } from '../../lib/nearest-name.ts';
-import { type RowView, readSpan, type Span, widthOf } from '../row-layout.ts';
+import { type RowView, readSpan, type Span } from '../row-layout.ts';
 import { readInteger } from '../value-text.ts';
 import { FilterSyntaxError } from './filter-error.ts';
 import type { ColumnName, Literal } from './parse-filter.ts';
@@ -116,7 +116,7 @@ function decoder(
   scale: number | 'float',
   wanted: number | 'float',
 ): Decode {
-  const width = widthOf(type);
+  const width = valueBytes(type);
   if (width === undefined) {
     const span: Span = { start: 0, end: 0 };
     return (bytes, offset) => {

@@ -1,5 +1,10 @@
 import type { Version } from '../../change/position.ts';
-import type { Column, ColumnType, TableSchema } from '../../change/table-schema.ts';
+import {
+  type Column,
+  type ColumnType,
+  type TableSchema,
+  valueBytes,
+} from '../../change/table-schema.ts';
 import { CdcError } from '../../errors.ts';
 import { ByteWriter } from '../../lib/byte-writer.ts';
 
@@ -54,7 +59,7 @@ function writeColumn(
 }
 
 function writeValue(writer: ByteWriter, type: ColumnType, value: Exclude<MemoryValue, null>): void {
-  const size = integerBytes(type);
+  const size = valueBytes(type) ?? 0;
   if (type.kind === 'float') {
     if (type.bits === 32) writer.view.setFloat32(writer.offset, Number(value), true);
     else writer.view.setFloat64(writer.offset, Number(value), true);
@@ -64,28 +69,6 @@ function writeValue(writer: ByteWriter, type: ColumnType, value: Exclude<MemoryV
   } else {
     const text = String(value);
     writeInteger(writer, type.kind === 'decimal' ? unscaled(text, type.scale) : BigInt(text), size);
-  }
-}
-
-/** Bytes of the types that are stored as an integer; 0 for the others. */
-function integerBytes(type: ColumnType): number {
-  if ('text' in type && type.text) return 0;
-  switch (type.kind) {
-    case 'int':
-      return type.bits / 8;
-    case 'decimal':
-      return decimalBytes(type.precision);
-    case 'date':
-      return 4;
-    case 'year':
-      return 2;
-    case 'datetime':
-    case 'timestamp':
-    case 'time':
-    case 'bit':
-      return 8;
-    default:
-      return 0;
   }
 }
 
@@ -106,10 +89,4 @@ function writeBytes(writer: ByteWriter, value: Exclude<MemoryValue, null>): void
 function unscaled(text: string, scale: number): bigint {
   const [whole = '0', fraction = ''] = text.split('.');
   return BigInt(whole + fraction.slice(0, scale).padEnd(scale, '0'));
-}
-
-function decimalBytes(precision: number): number {
-  if (precision <= 9) return 4;
-  if (precision <= 18) return 8;
-  return precision <= 38 ? 16 : 32;
 }
