@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import type { StatusReport } from '../../src/pipeline/status.ts';
-import { CdcProject } from '../support/cdc-project.ts';
+import { CdcProject, sourceYaml } from '../support/cdc-project.ts';
 import { randomName, testKafka } from '../support/kafka.ts';
 import { Random } from '../support/random.ts';
 import { RunningCommand } from '../support/running-command.ts';
@@ -15,17 +15,9 @@ import { waitUntil } from '../support/wait-until.ts';
 const kills = 8;
 
 function yamlOf(database: TestDatabase, brokers: readonly string[]): string {
-  const { host, port, user, password } = database.options;
   return `
 name: test
-source:
-  type: mysql
-  host: ${host}
-  port: ${port}
-  user: ${user}
-  password: ${JSON.stringify(password)}
-  tables: ['${database.name}.*']
-log:
+${sourceYaml(database)}log:
   type: kafka
   brokers: [${brokers.join(', ')}]
   prefix: ${randomName('roles')}

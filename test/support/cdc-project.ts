@@ -12,6 +12,19 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** The source of a project file: every table of the database. */
+export function sourceYaml(database: TestDatabase): string {
+  const { host, port, user, password } = database.options;
+  return `source:
+  type: mysql
+  host: ${host}
+  port: ${port}
+  user: ${user}
+  password: ${JSON.stringify(password)}
+  tables: ['${database.name}.*']
+`;
+}
+
 /** A project folder for a test database, worked on with the built command as a user would. */
 export class CdcProject {
   readonly folder: string;
@@ -26,19 +39,7 @@ export class CdcProject {
     database: TestDatabase,
     options: { models?: Readonly<Record<string, string>>; yaml?: string; source?: string } = {},
   ): Promise<CdcProject> {
-    const { host, port, user, password } = database.options;
-    const yaml =
-      options.yaml ??
-      `
-name: test
-source:
-  type: mysql
-  host: ${host}
-  port: ${port}
-  user: ${user}
-  password: ${JSON.stringify(password)}
-  tables: ['${database.name}.*']
-${options.source ?? ''}`;
+    const yaml = options.yaml ?? `name: test\n${sourceYaml(database)}${options.source ?? ''}`;
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'cdc.yaml'), yaml);
     for (const [name, sql] of Object.entries(options.models ?? {})) {

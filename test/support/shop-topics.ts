@@ -1,6 +1,6 @@
 import type { RowDataPacket } from 'mysql2/promise';
 import { expect } from 'vitest';
-import { CdcProject } from './cdc-project.ts';
+import { CdcProject, sourceYaml } from './cdc-project.ts';
 import { type DebeziumRow, readDebeziumTopics, type TopicsRead } from './debezium-consumer.ts';
 import { createShop, shopModels } from './shop.ts';
 import type { TestDatabase } from './test-database.ts';
@@ -18,17 +18,9 @@ export interface ShopProjectOptions {
 
 /** The project file of a shop (shop.ts) whose changes go through topics `<prefix>.shop.<table>`. */
 export function shopYaml(database: TestDatabase, options: ShopProjectOptions): string {
-  const { host, port, user, password } = database.options;
   return `
 name: test
-source:
-  type: mysql
-  host: ${host}
-  port: ${port}
-  user: ${user}
-  password: ${JSON.stringify(password)}
-  tables: ['${database.name}.*']
-route:
+${sourceYaml(database)}route:
   businesses: [{ name: shop, tables: ['${database.name}.*'] }]
 log:
   type: kafka
