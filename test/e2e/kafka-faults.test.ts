@@ -126,6 +126,8 @@ test('partitions added to a topic are used by the next run, each with its change
     60_000,
   );
   await traffic.stop();
+  // A run that has just been started is killed by the signal that later asks it to stop.
+  await run.working();
   const { exitCode, stderr } = await run.stop();
   expect(exitCode, stderr).toBe(0);
   await project.succeed('run', '--until-current');

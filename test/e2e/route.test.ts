@@ -252,10 +252,10 @@ test('bad rules are refused by check with their places, all at once', async () =
   const lines = checked.stdout + checked.stderr;
   expect(checked.exitCode).toBe(3);
   expect(lines).toMatch(
-    /cdc\.yaml:12:\d+.*character 1: \S+ has no column nam; did you mean name\?/,
+    /cdc\.yaml:11:\d+.*character 1: \S+ has no column nam; did you mean name\?/,
   );
-  expect(lines).toMatch(/cdc\.yaml:14:\d+.*column id is in the key/);
-  expect(lines).toMatch(/cdc\.yaml:15:\d+.*has a column fone/);
+  expect(lines).toMatch(/cdc\.yaml:13:\d+.*column id is in the key/);
+  expect(lines).toMatch(/cdc\.yaml:14:\d+.*has a column fone/);
 
   const broken = await CdcProject.create(folder.path, database, {
     source: `route:
@@ -266,7 +266,7 @@ test('bad rules are refused by check with their places, all at once', async () =
   const refused = await broken.run('check');
   expect(refused.exitCode).toBe(2);
   expect(refused.stdout + refused.stderr).toMatch(
-    /cdc\.yaml:11:\d+.*character 8: expected a column, a number or a text, found the end/,
+    /cdc\.yaml:10:\d+.*character 8: expected a column, a number or a text, found the end/,
   );
-  expect(refused.stdout + refused.stderr).toMatch(/cdc\.yaml:12:\d+.*only one of drop, mask, hash/);
+  expect(refused.stdout + refused.stderr).toMatch(/cdc\.yaml:11:\d+.*only one of drop, mask, hash/);
 }, 120_000);

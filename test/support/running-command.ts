@@ -9,7 +9,7 @@ export class RunningCommand implements AsyncDisposable {
   readonly name: string;
   readonly #project: CdcProject;
   readonly #args: readonly string[];
-  readonly #startedAt = new Date().toISOString();
+  #startedAt = new Date().toISOString();
   #child: ChildProcess;
   #ended: Promise<CommandResult>;
 
@@ -46,6 +46,7 @@ export class RunningCommand implements AsyncDisposable {
     this.#child.kill('SIGKILL');
     const { exitCode, stderr } = await this.#ended;
     if (exitCode !== null) throw new Error(`${this.name} had ended with ${exitCode}\n${stderr}`);
+    this.#startedAt = new Date().toISOString();
     this.#child = this.#project.start(...this.#args);
     this.#ended = finished(this.#child);
   }
