@@ -41,7 +41,7 @@ export class ServerProcess {
   }
 
   /** SIGTERM shuts it down in order, SIGKILL ends it as a crash would. Resolves when it is gone. */
-  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGKILL'): Promise<void> {
     if (!this.#isRunning) return;
     this.#child.ref();
     const exit = once(this.#child, 'exit');
