@@ -220,6 +220,56 @@ export const errorRegistry = {
     meaning: 'A model could not be refreshed; it stays at its last good cut.',
     remedy: 'Read the cause, correct the model file or the source column, then `cdc layers apply`.',
   },
+  CDC_SINK_UNREACHABLE: {
+    kind: 'transient',
+    meaning: 'The store of a sink does not answer, or broke the connection.',
+    remedy: 'Check its address and network; the sink goes on by itself when the store answers.',
+  },
+  CDC_SINK_BUSY: {
+    kind: 'transient',
+    meaning: 'The store of a sink asks to be tried again later.',
+    remedy: 'Nothing, unless it goes on; then look at the load of the store.',
+  },
+  CDC_SINK_STALE: {
+    kind: 'transient',
+    meaning: 'A sink’s store is at another place than this process had left it at.',
+    remedy: 'Nothing; if it goes on, another process fills the same store: stop one of the two.',
+  },
+  CDC_SINK_REJECTED: {
+    kind: 'operator',
+    meaning: 'The store of a sink refused rows.',
+    remedy: 'See `cdc deadletter list --sink <name>`; correct the cause, then `cdc deadletter replay`.',
+  },
+  CDC_SINK_INCOMPATIBLE: {
+    kind: 'operator',
+    meaning: 'A table in a sink’s store does not fit the rows that are to go into it.',
+    remedy: 'Read the message; `cdc init --sink <name> --tables <table> --restart` fills it anew.',
+  },
+  CDC_SINK_ACCESS_DENIED: {
+    kind: 'operator',
+    meaning: 'The store of a sink refused the user, the password or a privilege.',
+    remedy: 'Correct the credentials of the sink, or grant the privilege that the message names.',
+  },
+  CDC_SINK_READ_ONLY: {
+    kind: 'operator',
+    meaning: 'The store of a sink takes no writes.',
+    remedy: 'Point the sink at the server that takes writes, or end its read-only mode.',
+  },
+  CDC_SINK_FULL: {
+    kind: 'operator',
+    meaning: 'The store of a sink has no room left.',
+    remedy: 'Make room there; the sink goes on by itself after a restart of cdc.',
+  },
+  CDC_SINK_FOREIGN: {
+    kind: 'operator',
+    meaning: 'A table in a sink’s store was filled by another project, or by an earlier life of this one.',
+    remedy: 'Give the sink another database or prefix, or fill it anew: `cdc init --sink <name> --restart`.',
+  },
+  CDC_SINK_FAILED: {
+    kind: 'operator',
+    meaning: 'The store of a sink refused a statement.',
+    remedy: 'Read the store’s message; it names the cause.',
+  },
   CDC_TEMPLATE_UNKNOWN: {
     kind: 'usage',
     meaning: 'There is no such template, or a parameter is wrong.',

@@ -21,6 +21,7 @@ const ranks: Readonly<Record<string, number>> = {
   route: 4,
   log: 4,
   load: 4,
+  sink: 4,
   layers: 4,
   template: 4,
   config: 5,

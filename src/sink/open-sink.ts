@@ -1,0 +1,23 @@
+import type { Logger } from '../ops/logger.ts';
+import { openMemorySink } from './memory/memory-sink.ts';
+import type { SinkOptions } from './options.ts';
+import type { RowEngine } from './row-engine.ts';
+import type { Sink } from './sink.ts';
+
+export interface SinkContext {
+  /** Of the warehouse. */
+  readonly engine: RowEngine;
+  readonly logger: Logger;
+  /** Name of the project. */
+  readonly project: string;
+  /** Folder of what cdc remembers; a sink whose store cannot hold progress keeps it below. */
+  readonly stateFolder: string;
+}
+
+/** Opens a sink; its store is contacted by the first call. */
+export async function openSink(options: SinkOptions, context: SinkContext): Promise<Sink> {
+  switch (options.type) {
+    case 'memory':
+      return openMemorySink(options, context);
+  }
+}

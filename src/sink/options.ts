@@ -1,0 +1,7 @@
+import { z } from 'zod';
+import { memorySinkOptions } from './memory/options.ts';
+
+/** Stores beside the warehouse, each with the options of its kind. */
+export const sinkOptions = z.discriminatedUnion('type', [memorySinkOptions]);
+
+export type SinkOptions = z.output<typeof sinkOptions>;
