@@ -1,6 +1,6 @@
 import type { Column, TableSchema } from '../change/table-schema.ts';
+import { clickhouseType } from '../engine/column-type.ts';
 import { quoteIdentifier, quoteString } from '../engine/sql-quote.ts';
-import { clickhouseType } from '../load/clickhouse/type-map.ts';
 import type { PlannedColumn } from '../route/column-plan.ts';
 import { columnsOf } from '../route/filter/parse-filter.ts';
 import type { Router } from '../route/router.ts';

@@ -2,7 +2,7 @@ import type { SinkColumn } from './sink-table.ts';
 
 /**
  * How the values of each kind of column lie in a store. The engine does the converting: rules are ClickHouse expressions
- * over the value as it is in the warehouse (types: load/clickhouse/type-map.ts).
+ * over the value as it is in the warehouse (types: engine/column-type.ts).
  */
 export interface TypeMap {
   /** Throws CDC_SINK_INCOMPATIBLE for a column the store has no place for. */

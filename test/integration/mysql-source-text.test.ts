@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Session } from 'chdb';
 import { expect, test } from 'vitest';
-import { clickhouseType } from '../../src/load/clickhouse/type-map.ts';
+import { clickhouseType } from '../../src/engine/column-type.ts';
 import { MysqlTextReader, type TextChunk } from '../../src/source/mysql/mysql-text-reader.ts';
 import { mysqlSourceOptions } from '../../src/source/mysql/options.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';

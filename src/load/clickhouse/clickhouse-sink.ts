@@ -6,6 +6,7 @@ import {
   type TableSchema,
   versionColumn,
 } from '../../change/table-schema.ts';
+import { clickhouseType } from '../../engine/column-type.ts';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
 import { type DeadLetter, deadLetterId, parseLine } from '../dead-letters.ts';
@@ -22,7 +23,6 @@ import {
 import { DeadLetterTable } from './dead-letter-table.ts';
 import type { InsertEngine } from './insert-engine.ts';
 import { type MessageLoad, MessageWriter, type UnfitLine } from './message-writer.ts';
-import { clickhouseType } from './type-map.ts';
 
 /**
  * ODS in ClickHouse, embedded or a server: one ReplacingMergeTree a table in `_ods`, and a view of its

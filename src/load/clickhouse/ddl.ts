@@ -7,9 +7,9 @@ import {
   type TableSchema,
   versionColumn,
 } from '../../change/table-schema.ts';
+import { clickhouseType, isWidening } from '../../engine/column-type.ts';
 import { quoteIdentifier, quoteString } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
-import { clickhouseType, isWidening } from './type-map.ts';
 
 export const odsDatabase = '_ods';
 

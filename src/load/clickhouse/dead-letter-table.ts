@@ -8,11 +8,11 @@ import {
   type TableSchema,
   versionColumn,
 } from '../../change/table-schema.ts';
+import { clickhouseType } from '../../engine/column-type.ts';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import type { DeadLetter } from '../dead-letters.ts';
 import { odsDatabase } from './ddl.ts';
 import type { InsertEngine } from './insert-engine.ts';
-import { clickhouseType } from './type-map.ts';
 
 /** What letters are asked for; all of them when it is empty. */
 export interface LetterFilter {

@@ -1,7 +1,7 @@
 import type { ColumnType } from '../../change/table-schema.ts';
+import { clickhouseType } from '../../engine/column-type.ts';
 import { quoteString } from '../../engine/sql-quote.ts';
 import type { ValueReading } from './message-values.ts';
-import { clickhouseType } from './type-map.ts';
 
 /** Most digits of any decimal of the engine. */
 const maxDigits = 76;

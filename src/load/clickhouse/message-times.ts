@@ -1,7 +1,7 @@
 import type { ColumnType } from '../../change/table-schema.ts';
+import { clickhouseType } from '../../engine/column-type.ts';
 import { quoteString } from '../../engine/sql-quote.ts';
 import type { ValueReading } from './message-values.ts';
-import { clickhouseType } from './type-map.ts';
 
 /** Digits behind the second: milliseconds, microseconds, nanoseconds. */
 export type EpochUnit = 3 | 6 | 9;

@@ -1,5 +1,6 @@
 import type { ValueEncoding } from '../../change/message-layout.ts';
 import type { ColumnType } from '../../change/table-schema.ts';
+import { clickhouseType } from '../../engine/column-type.ts';
 import { quoteString } from '../../engine/sql-quote.ts';
 import { decimalOfBytes, decimalOfText } from './message-decimals.ts';
 import {
@@ -17,7 +18,6 @@ import {
   timeOfIso,
   timeOfText,
 } from './message-times.ts';
-import { clickhouseType } from './type-map.ts';
 
 /** SQL that makes a column's value of its text in a message. */
 export interface ValueReading {

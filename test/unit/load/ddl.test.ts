@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { SchemaSection } from '../../../src/change/change-batch.ts';
 import type { Column, ColumnType, TableSchema } from '../../../src/change/table-schema.ts';
+import { clickhouseType } from '../../../src/engine/column-type.ts';
 import {
   deleteOlder,
   type ExistingColumn,
   type ExistingTable,
   planSchema,
 } from '../../../src/load/clickhouse/ddl.ts';
-import { clickhouseType } from '../../../src/load/clickhouse/type-map.ts';
 
 const int: ColumnType = { kind: 'int', bits: 32, unsigned: false };
 const bigint: ColumnType = { kind: 'int', bits: 64, unsigned: false };

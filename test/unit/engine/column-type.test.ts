@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ColumnType } from '../../../src/change/table-schema.ts';
-import { clickhouseType, isWidening } from '../../../src/load/clickhouse/type-map.ts';
+import { clickhouseType, isWidening } from '../../../src/engine/column-type.ts';
 
 const types: readonly (readonly [ColumnType, string])[] = [
   [{ kind: 'int', bits: 8, unsigned: false }, 'Int8'],

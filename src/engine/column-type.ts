@@ -1,4 +1,4 @@
-import type { Column, ColumnType } from '../../change/table-schema.ts';
+import type { Column, ColumnType } from '../change/table-schema.ts';
 
 /**
  * The ClickHouse type whose RowBinary form is our row bytes (change/table-schema.ts), spelled as
