@@ -38,6 +38,27 @@ export const kafkaConnectionFields = {
     .meta({ description: 'Present: log in.' }),
 };
 
+/** How topics are made, and what goes into them; the same fields wherever a project file has topics written. */
+export const topicFields = {
+  partitions: z.int().min(1).max(10_000).default(3).meta({
+    description: 'Partitions of a new topic. A topic that exists keeps its own.',
+  }),
+  replication: z.int().min(1).max(100).optional().meta({
+    description: 'Replicas of a new topic. Default: what the cluster does by default.',
+  }),
+  retentionHours: z.number().min(-1).default(168).meta({
+    description: 'How long a new topic keeps messages; -1 for ever.',
+  }),
+  compression: z
+    .enum(['none', 'gzip', 'snappy', 'lz4', 'zstd'])
+    .default('lz4')
+    .meta({ description: 'Compression of record batches.' }),
+};
+
+export const topicPrefix = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, {
+  message: 'may hold only letters, digits, . _ and -',
+});
+
 const connection = z.strictObject(kafkaConnectionFields);
 
 export type KafkaConnection = z.output<typeof connection>;

@@ -1,8 +1,7 @@
 import type { FetchPlace, KafkaCluster, KafkaRecord } from '../../kafka/kafka-cluster.ts';
+import { type RecordSpan, readRecords } from '../../kafka/read-records.ts';
 import { digestOf, type TailRecord } from './partition-tail.ts';
 import { recordHeader } from './record-headers.ts';
-
-const fetchOptions = { maxBytes: 8 * 1024 ** 2, maxWaitMs: 500 } as const;
 
 /**
  * Reads partitions from the places given to their ends as of now, and hands over every record of the
@@ -10,24 +9,13 @@ const fetchOptions = { maxBytes: 8 * 1024 ** 2, maxWaitMs: 500 } as const;
  */
 export async function readTails(
   cluster: KafkaCluster,
-  tails: readonly (FetchPlace & { readonly high: number })[],
+  tails: readonly RecordSpan[],
   onRecord: (place: FetchPlace, record: TailRecord) => void,
 ): Promise<void> {
-  let open = tails.filter(({ offset, high }) => offset < high);
-  while (open.length > 0) {
-    const fetched = await cluster.fetch(open, fetchOptions);
-    open = open.flatMap((place) => {
-      const answer = fetched.find(
-        ({ topic, partition }) => topic === place.topic && partition === place.partition,
-      );
-      if (answer === undefined) return [place];
-      for (const record of answer.records) {
-        const found = tailRecordOf(record);
-        if (found !== undefined) onRecord(place, found);
-      }
-      return answer.nextOffset < place.high ? [{ ...place, offset: answer.nextOffset }] : [];
-    });
-  }
+  await readRecords(cluster, tails, (record, place) => {
+    const found = tailRecordOf(record);
+    if (found !== undefined) onRecord(place, found);
+  });
 }
 
 /** Undefined for a record that is not ours, or of a snapshot (which has no transaction). */
