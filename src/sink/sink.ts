@@ -25,7 +25,10 @@ export type Sink = LineSink | QuerySink;
 /** Takes rows as lines that the engine has printed; a batch can be split between lines. */
 export interface LineSink extends SinkBase {
   readonly takes: 'lines';
-  /** What the engine prints: the table's columns in order, then `_version` and `_deleted` (0 or 1). Field names in JSONEachRow are those of the target. */
+  /**
+   * What the engine prints: the table's columns in order, then `_version` and `_deleted` (0 or 1). Fields of JSONEachRow have the
+   * names of the store. In a deleted row all columns but those of the key are NULL.
+   */
   readonly format: LineFormat;
   /** Settings for printing, e.g. `output_format_json_quote_64bit_integers`. */
   readonly formatSettings?: Readonly<Record<string, string | number>>;
@@ -77,14 +80,18 @@ export interface PrepareOptions {
 
 interface Batch {
   readonly table: SinkTable;
-  /** The same for the same rows on every attempt: letters, digits, `_` and `-`, at most 64 characters. */
+  /**
+   * 40 hex digits. Of lines it names exactly these rows at this place, so a store may leave out a batch whose token it knows. Of a
+   * query it names the place only, and the rows may be fewer when it is read again: overwrite by it, never skip by it.
+   */
   readonly token: string;
+  /** A batch may be empty, so that only the progress is kept. */
   readonly step: ProgressStep;
 }
 
 export interface LineBatch extends Batch {
   readonly rowCount: number;
-  /** Whole lines, each with its newline. */
+  /** Whole lines, each with its newline; the chunks are cut anywhere. */
   readonly body: readonly Buffer[];
 }
 

@@ -197,35 +197,17 @@ function ewkb(value: string): string {
   return `if(substring(${value}, 1, 4) = '\\0\\0\\0\\0', substring(${value}, 5), ${extended})`;
 }
 
-type TextTemporal = Extract<ColumnType, { readonly text?: boolean }>;
-
-function isTextDate(type: ColumnType): type is TextTemporal {
+function isTextDate(type: ColumnType): boolean {
   return 'text' in type && type.text === true && type.kind !== 'time';
 }
 
 function textTemporal(column: SinkColumn, options: TypeOptions): StoredColumn {
   const { type } = column;
   if (options.textDates === 'text') return { type: 'text', canonical: exactText };
-  if (!isTextDate(type)) {
-    const fsp = 'fsp' in type ? type.fsp : 0;
-    const time = (value: string) => `CAST(${value}, 'Nullable(Time64(${fsp}))')`;
-    const { canonical, refuses, ...native } = timeColumn(fsp, options.time);
-    return {
-      ...native,
-      ...(refuses && { refuses: { ...refuses, when: (value) => refuses.when(time(value)) } }),
-      ...(options.time !== 'text' && {
-        canonical: {
-          ...canonical,
-          engine: (value) => canonical?.engine?.(time(value)) ?? value,
-        },
-      }),
-      ...(options.time === 'text' && { canonical: exactText }),
-    };
-  }
-  const { type: name, canonical } =
-    type.kind === 'date'
-      ? storedColumn({ ...column, type: { kind: 'date' } }, options)
-      : momentColumn(type.kind as 'datetime' | 'timestamp', 'fsp' in type ? type.fsp : 0);
+  if (type.kind === 'time') return textTime(type.fsp, options.time);
+  const isMoment = type.kind === 'datetime' || type.kind === 'timestamp';
+  const { text: _, ...plain } = isMoment ? type : { kind: 'date' as const, text: true };
+  const { type: name, canonical } = storedColumn({ ...column, type: plain }, options);
   if (mayBecomeNull(column, options)) {
     const orNull = (value: string) => `if(${isImpossibleDate(value)}, NULL, ${value})`;
     return {
@@ -239,5 +221,19 @@ function textTemporal(column: SinkColumn, options: TypeOptions): StoredColumn {
     type: name,
     refuses: { when: isImpossibleDate, reason: 'is not a date' },
     ...(canonical && { canonical }),
+  };
+}
+
+function textTime(fsp: number, choice: TypeOptions['time']): StoredColumn {
+  const { type, refuses, canonical } = timeColumn(fsp, choice);
+  if (choice === 'text') return { type, canonical: exactText };
+  const time = (value: string) => `CAST(${value}, 'Nullable(Time64(${fsp}))')`;
+  return {
+    type,
+    ...(refuses && { refuses: { ...refuses, when: (value) => refuses.when(time(value)) } }),
+    canonical: {
+      ...canonical,
+      engine: (value) => canonical?.engine?.(time(value)) ?? value,
+    },
   };
 }

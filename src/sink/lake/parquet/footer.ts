@@ -70,8 +70,10 @@ function readFooter(footer: Buffer) {
 }
 
 function annotated(annotations: ReadonlyMap<string, ColumnAnnotation>) {
-  return (element: ThriftValue): ThriftValue => {
+  return (element: ThriftValue, index: number): ThriftValue => {
     const fields = element as readonly ThriftField[];
+    // The first one is the root, whatever its name.
+    if (index === 0) return fields;
     const name = fields.find(({ id }) => id === field.name)?.value;
     const annotation = annotations.get(String(name));
     return annotation === undefined ? fields : withAnnotation(fields, annotation);

@@ -10,7 +10,7 @@ export function elements(xml: string, name: string): string[] {
 export function childTexts(xml: string): Readonly<Record<string, string | undefined>> {
   const texts: Record<string, string> = {};
   for (const [, name = '', text = ''] of xml.matchAll(/<(\w+)>([^<]*)<\/\1>/g)) {
-    texts[name] ??= unescape(text);
+    texts[name] ??= decodeEntities(text);
   }
   return texts;
 }
@@ -23,7 +23,7 @@ const entities: Readonly<Record<string, string>> = {
   apos: "'",
 };
 
-function unescape(text: string): string {
+function decodeEntities(text: string): string {
   return text.replace(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (whole, hex, decimal, name) => {
     if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
     if (decimal !== undefined) return String.fromCodePoint(Number(decimal));

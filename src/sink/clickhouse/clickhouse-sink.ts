@@ -1,0 +1,189 @@
+import { Readable } from 'node:stream';
+import { quoteIdentifier, quoteString } from '../../engine/sql-quote.ts';
+import type { Problem } from '../../errors.ts';
+import { engineChecksums, engineTexts } from '../checksum.ts';
+import type { SinkContext } from '../open-sink.ts';
+import type {
+  BucketChoice,
+  Checksum,
+  PrepareOptions,
+  Progress,
+  QueryBatch,
+  QuerySink,
+  Sweep,
+} from '../sink.ts';
+import { incompatibleTable } from '../sink-errors.ts';
+import { deletedColumn, type SinkTable, versionColumn } from '../sink-table.ts';
+import type { TypeMap } from '../type-map.ts';
+import { type DdlContext, onCluster } from './create-table.ts';
+import { planTarget } from './evolve-table.ts';
+import { readTable } from './existing-table.ts';
+import type { ClickhouseSinkOptions } from './options.ts';
+import { placeOf, quoted } from './place.ts';
+import { storeProblems } from './preflight.ts';
+import { ProgressTable } from './progress-table.ts';
+import { Store } from './store.ts';
+import { clickhouseTypes } from './type-map.ts';
+
+/** Carries its names and types, so that the store refuses bytes that it would take for other values. */
+const format = 'RowBinaryWithNamesAndTypes';
+
+/**
+ * A ClickHouse server or cluster: a ReplacingMergeTree a table, and a view of its current rows. The warehouse prints rows in the
+ * form that the store reads; they pass through as bytes.
+ */
+export class ClickhouseSink implements QuerySink {
+  readonly takes = 'queries';
+  readonly types: TypeMap;
+  readonly #options: ClickhouseSinkOptions;
+  readonly #store: Store;
+  readonly #progress: ProgressTable;
+  /** Types of the store's columns, by target. */
+  readonly #stored = new Map<string, ReadonlyMap<string, string>>();
+
+  constructor(store: Store, options: ClickhouseSinkOptions, project: string) {
+    this.types = clickhouseTypes(options);
+    this.#options = options;
+    this.#store = store;
+    this.#progress = new ProgressTable(store, options, `${project}/${options.name}`);
+  }
+
+  preflight(): Promise<Problem[]> {
+    return storeProblems(this.#store, this.#options);
+  }
+
+  progress(): Promise<ReadonlyMap<string, Progress>> {
+    return this.#progress.all();
+  }
+
+  async plan(table: SinkTable, { drop }: PrepareOptions): Promise<readonly string[]> {
+    const context = this.#context(table);
+    const existing = await readTable(this.#store, context.place, table.source);
+    return planTarget(existing, table, { ...context, drop });
+  }
+
+  async prepare(table: SinkTable, options: PrepareOptions): Promise<void> {
+    const { source } = table;
+    this.#stored.delete(table.target);
+    const statements = await this.plan(table, options);
+    if (statements.length > 0 && !options.mayAlter) {
+      throw incompatibleTable(source, `it does not fit, and may not be altered: ${statements[0]}.`);
+    }
+    const about = { doing: `Preparing ${source}`, table: source };
+    for (const sql of this.#progress.ddl()) await this.#store.command(sql, about);
+    await this.#progress.assertOurs(table, this.#place(table));
+    for (const sql of statements) {
+      const settings = sql.includes('Time64(') ? { enable_time_time64_type: 1 } : {};
+      await this.#store.command(sql, { ...about, settings });
+    }
+  }
+
+  async write(batch: QueryBatch): Promise<void> {
+    const { table, step, token } = batch;
+    await this.#progress.assertFollows(table, this.#place(table), step);
+    const first = await this.#insert(batch, token);
+    // Rows dropped for their token may or may not count. Without one all are taken; a second copy changes nothing.
+    if (first.bytes > 0 && first.written === 0) await this.#insert(batch);
+    await this.#progress.put(table, this.#place(table), step.next);
+  }
+
+  async sweep(table: SinkTable, { below, step }: Sweep): Promise<void> {
+    const place = this.#place(table);
+    await this.#progress.assertFollows(table, place, step);
+    const whole = quoted(place.whole);
+    const replaced = `toUInt64(${below}) AS ${versionColumn}, 1 AS ${deletedColumn}`;
+    await this.#store.command(
+      `INSERT INTO ${whole} SELECT * REPLACE (${replaced}) ` +
+        `FROM (SELECT * FROM ${whole} FINAL WHERE ${versionColumn} < ${below})`,
+      { doing: `Sweeping ${table.source}`, table: table.source },
+    );
+    await this.#progress.put(table, place, step.next);
+  }
+
+  async drop(table: SinkTable): Promise<void> {
+    this.#stored.delete(table.target);
+    const { view, whole, local } = this.#place(table);
+    const about = { doing: `Dropping ${table.source}`, table: table.source };
+    // A view that is not ours stays.
+    await readTable(this.#store, this.#place(table), table.source);
+    const end = onCluster(this.#options.cluster);
+    await this.#store.command(`DROP VIEW IF EXISTS ${quoted(view)}${end}`, about);
+    for (const name of new Set([quoted(whole), quoted(local)])) {
+      const settings = { max_table_size_to_drop: 0, max_partition_size_to_drop: 0 };
+      await this.#store.command(`DROP TABLE IF EXISTS ${name}${end} SYNC`, { ...about, settings });
+    }
+    await this.#progress.remove(table, this.#place(table));
+  }
+
+  async checksums(table: SinkTable, digits: number): Promise<readonly Checksum[]> {
+    const { key, row } = engineTexts(table, this.types, quoteIdentifier);
+    const rows = `SELECT ${key} AS key, ${row} AS row FROM ${quoted(this.#place(table).whole)} FINAL`;
+    const found = await this.#store.rows<Record<keyof Checksum, string>>(
+      engineChecksums(rows, digits),
+      { doing: `Computing checksums of ${table.source}`, table: table.source },
+    );
+    return found.map(({ bucket, rows, sum1, sum2 }) => ({
+      bucket,
+      rows: Number(rows),
+      sum1: BigInt(sum1),
+      sum2: BigInt(sum2),
+    }));
+  }
+
+  async *readBack(table: SinkTable, buckets?: BucketChoice): AsyncGenerator<Buffer, void> {
+    const texts = table.columns.map((column) => {
+      const value = quoteIdentifier(column.name);
+      return this.types.stored(column).canonical?.engine?.(value) ?? `toString(${value})`;
+    });
+    const where = buckets === undefined ? '' : ` WHERE ${this.#isIn(table, buckets)}`;
+    const whole = quoted(this.#place(table).whole);
+    yield* this.#store.query(
+      `SELECT ${[...texts, versionColumn].join(', ')} FROM ${whole} FINAL${where}`,
+      'TabSeparated',
+      { doing: `Reading ${table.source} back`, table: table.source },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+  }
+
+  /** Streams the rows of a batch into the store; says how many it wrote. */
+  async #insert(
+    { table, select, engine }: QueryBatch,
+    token?: string,
+  ): Promise<{ bytes: number; written: number }> {
+    const rows = new Passage(engine.query(await this.#cast(table, select), { format }));
+    const names = [...table.columns.map(({ name }) => name), versionColumn, deletedColumn];
+    try {
+      const written = await this.#store.insert(
+        {
+          table: quoted(this.#place(table).whole),
+          columns: names,
+          format,
+          body: Readable.from(rows),
+          ...(token !== undefined && { token }),
+        },
+        { doing: `Writing ${table.source}`, table: table.source },
+      );
+      return { bytes: rows.bytes, written };
+    } catch (error) {
+      this.#stored.delete(table.target);
+      throw rows.error ?? error;
+    }
+  }
+
+  /** A column may be wider in the store than its values are. */
+  async #cast(table: SinkTable, select: string): Promise<string> {
+    const stored = await this.#storedTypes(table);
+    const casts = table.columns.flatMap(({ name, engineType }) => {
+      const type = stored.get(name);
+      if (type === undefined) {
+        throw incompatibleTable(table.source, `column ${name} of its table in the store is missing.`);
+      }
+      const own = this.types.stored({ ...table.columns[0], name, engineType } as never).type;
+      return type === own || type === `Nullable(${own})` ? [] : [];
+    });
+    return casts.length === 0 ? select : `SELECT * REPLACE (${casts.join(', ')}) FROM (${select})`;
+  }
+}

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { Agent } from 'node:https';
+import { ClickhouseEngine, type EngineInsert } from '../../engine/clickhouse-engine.ts';
+import type { ClickhouseSinkOptions } from './options.ts';
+import { storeErrorOf } from './store-errors.ts';
+
+/** What is being done, for errors. */
+export interface Doing {
+  readonly doing: string;
+  readonly table?: string;
+}
+
+interface Statement extends Doing {
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly settings?: Readonly<Record<string, string | number>>;
+}
+
+/** The ClickHouse of a sink: statements with a time limit, whose errors are the sink's. */
+export class Store implements AsyncDisposable {
+  readonly #engine: ClickhouseEngine;
+  readonly #settings: Readonly<Record<string, string | number>>;
+  readonly #timeoutMs: number;
+
+  private constructor(engine: ClickhouseEngine, options: ClickhouseSinkOptions) {
+    this.#engine = engine;
+    this.#timeoutMs = options.timeoutSeconds * 1000;
+    // Rows are on their shard, and a deletion on all replicas, when the statement is answered.
+    this.#settings =
+      options.cluster === undefined ? {} : { distributed_foreground_insert: 1, mutations_sync: 2 };
+  }
+
+  /** The server is contacted by the first statement. */
+  static async open(options: ClickhouseSinkOptions): Promise<Store> {
+    const { url, user, password, tls } = options;
+    const close = async () => {};
+    const agent =
+      tls === undefined
+        ? undefined
+        : new Agent({
+            keepAlive: true,
+            rejectUnauthorized: tls.rejectUnauthorized,
+            ...(tls.ca !== undefined && { ca: readFileSync(tls.ca) }),
+            ...(tls.cert !== undefined && { cert: readFileSync(tls.cert) }),
+            ...(tls.key !== undefined && { key: readFileSync(tls.key) }),
+          });
+    const engine = await ClickhouseEngine.open(async () => ({
+      url,
+      user,
+      password: password.reveal(),
+      isLost: false,
+      ...(agent !== undefined && { agent }),
+      close,
+      [Symbol.asyncDispose]: close,
+    }));
+    return new Store(engine, options);
+  }
+
+  async command(sql: string, { doing, table, params, settings }: Statement): Promise<void> {
+    await this.#run({ doing, ...(table !== undefined && { table }) }, (signal) =>
+      this.#engine.command(sql, {
+        ...(params && { params }),
+        settings: { ...this.#settings, ...settings },
+        signal,
+      }),
+    );
+  }
+
+  async rows<T>(sql: string, { doing, table, params }: Statement): Promise<T[]> {
+    return this.#run({ doing, ...(table !== undefined && { table }) }, (signal) =>
+      this.#engine.rows<T>(sql, { ...(params && { params }), signal }),
+    );
+  }
+
+  /** Says how many rows the store has written; not counted are those it dropped for their token, or all are. */
+  async insert(insert: Omit<EngineInsert, 'settings' | 'signal'>, doing: Doing): Promise<number> {
+    return this.#run(
+      doing,
+      (signal) => this.#engine.insert({ ...insert, settings: this.#settings, signal }),
+      true,
+    );
+  }
+
+  async *query(sql: string, format: string, doing: Doing): AsyncGenerator<Buffer, void> {
+    try {
+      yield* this.#engine.query(sql, { format });
+    } catch (error) {
+      throw storeErrorOf(error, doing);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#engine[Symbol.asyncDispose]();
+  }
+
+  async #run<T>(
+    doing: Doing,
+    action: (signal: AbortSignal) => Promise<T>,
+    isWrite = false,
+  ): Promise<T> {
+    try {
+      return await action(AbortSignal.timeout(this.#timeoutMs));
+    } catch (error) {
+      throw storeErrorOf(error, { ...doing, isWrite });
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ConnectionOptions } from 'node:tls';
+import { Pool, type PoolClient, type QueryResult } from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { CdcError } from '../../errors.ts';
+import { isRefusal, toSinkError } from './error-map.ts';
+import type { ServerOptions } from './options.ts';
+
+const connectMs = 15_000;
+const idleMs = 60_000;
+/** The server gives up a statement by itself; who is cut off from it waits this much longer. */
+const graceMs = 15_000;
+
+export interface Work {
+  /** For messages: `Writing shop.orders`. */
+  readonly doing: string;
+  /** `SinkTable.source`, where rows or a table may be to blame. */
+  readonly table?: string;
+}
+
+/**
+ * Connections to one server, opened when needed, never more than `maxConnections`; whoever comes later waits. Nothing is
+ * expected of a session beyond one transaction, so a pooler in between may give each transaction another one.
+ */
+export class SessionPool implements AsyncDisposable {
+  readonly #pool: Pool;
+
+  constructor(options: ServerOptions) {
+    const { host, port, user, password, database, ssl, maxConnections } = options;
+    this.#pool = new Pool({
+      host,
+      port,
+      user,
+      password: password.reveal(),
+      database,
+      ...(ssl !== undefined && { ssl: tlsOf(ssl, options) }),
+      max: maxConnections,
+      idleTimeoutMillis: idleMs,
+      connectionTimeoutMillis: connectMs,
+      query_timeout: options.statementTimeoutSeconds * 1000 + graceMs,
+      keepAlive: true,
+      application_name: 'strata',
+    });
+    // A connection that breaks shows at the statement under way or at the next one; the pool lets go of an idle one.
+    this.#pool.on('error', () => {});
+    this.#pool.on('connect', (client) => client.on('error', () => {}));
+  }
+
+  /** Runs `action` on a connection of its own. Errors of the driver come out as ours. */
+  async use<T>({ doing, table }: Work, action: (session: Session) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw toSinkError(error, doing);
+    });
+    const session = new Session(client);
+    try {
+      const result = await action(session);
+      client.release();
+      return result;
+    } catch (error) {
+      const isUsable =
+        (error instanceof CdcError || isRefusal(error)) && (await session.rollBack());
+      client.release(!isUsable);
+      throw toSinkError(error, doing, table);
+    }
+  }
+
+  /** As `use`, for what is read as it arrives. Leaving the iteration early ends the connection. */
+  async *stream<T>(
+    { doing, table }: Work,
+    read: (session: Session) => AsyncIterable<T>,
+  ): AsyncGenerator<T, void> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw toSinkError(error, doing);
+    });
+    let isWhole = false;
+    try {
+      yield* read(new Session(client));
+      isWhole = true;
+    } catch (error) {
+      throw toSinkError(error, doing, table);
+    } finally {
+      client.release(!isWhole);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+/** One connection for the length of one piece of work. */
+export class Session {
+  readonly #client: PoolClient;
+  #isCopying = false;
+
+  constructor(client: PoolClient) {
+    this.#client = client;
+  }
+
+  /** Runs statements in one round trip and returns the rows of each. */
+  async run(statements: readonly string[]): Promise<QueryResult[]> {
+    const result: unknown = await this.#client.query(statements.join(';\n'));
+    return (Array.isArray(result) ? result : [result]) as QueryResult[];
+  }
+
+  /** Rows of one statement, with `$1`, ... for values, which are sent as text. */
+  async rows<T>(sql: string, values: readonly (string | null)[] = []): Promise<T[]> {
+    const result = await this.#client.query({ text: sql, values: [...values] });
+    return result.rows as T[];
+  }
+
+  /** Sends COPY text and returns the number of rows that the server took. */
+  async copyIn(sql: string, body: readonly Buffer[]): Promise<number> {
+    const stream = this.#client.query(copyFrom(sql));
+    this.#isCopying = true;
+    await pipeline(Readable.from(body), stream);
+    this.#isCopying = false;
+    return stream.rowCount;
+  }
+
+  async *copyOut(sql: string): AsyncGenerator<Buffer, void> {
+    const stream = this.#client.query(copyTo(sql));
+    this.#isCopying = true;
+    for await (const chunk of stream) yield chunk as Buffer;
+    this.#isCopying = false;
+  }
+
+  /** False when the connection is of no use any more. */
+  async rollBack(): Promise<boolean> {
+    // After a COPY that failed half-way the wire is not certain to be clean.
+    if (this.#isCopying) return false;
+    return this.#client.query('ROLLBACK').then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+function tlsOf(
+  { ca, cert, key, rejectUnauthorized }: NonNullable<ServerOptions['ssl']>,
+  { host, name }: ServerOptions,
+): ConnectionOptions {
+  const read = (what: string, path: string) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      throw new CdcError('CDC_CONFIG_INVALID', `Sink ${name}: ssl.${what}: cannot read ${path}`, {
+        cause: error,
+        details: { path },
+        remedy: `Set ssl.${what} of the sink to a readable PEM file.`,
+      });
+    }
+  };
+  return {
+    // The name that the certificate has to bear; for an address the driver gives none.
+    host,
+    rejectUnauthorized,
+    ...(ca !== undefined && { ca: read('ca', ca) }),
+    ...(cert !== undefined && { cert: read('cert', cert) }),
+    ...(key !== undefined && { key: read('key', key) }),
+  };
+}
