@@ -234,6 +234,7 @@ function openSession(connection: EngineConnection): Session {
     application: 'strata',
     request_timeout: statementMs,
     max_open_connections: maxConnections,
+    ...(connection.agent !== undefined && { http_agent: connection.agent }),
     // Errors are thrown; what happens to them is for the caller to say.
     log: { level: ClickHouseLogLevel.OFF },
   });

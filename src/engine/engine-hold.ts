@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
+import { type Agent, get, type IncomingMessage } from 'node:http';
 import type { EngineRecord } from './engine-file.ts';
 
 const answerMs = 10_000;
@@ -9,6 +9,8 @@ export interface EngineConnection extends AsyncDisposable {
   readonly url: string;
   readonly user: string;
   readonly password: string;
+  /** For TLS with certificates of one's own. */
+  readonly agent?: Agent;
   /** True once the engine has gone, or this is closed; open another connection then. */
   readonly isLost: boolean;
   /** Lets go of the engine. It ends about a second after everybody has. */

@@ -19,11 +19,11 @@ import { type DdlContext, onCluster } from './create-table.ts';
 import { planTarget } from './evolve-table.ts';
 import { readTable } from './existing-table.ts';
 import type { ClickhouseSinkOptions } from './options.ts';
-import { placeOf, quoted } from './place.ts';
+import { type Place, placeOf, quoted } from './place.ts';
 import { storeProblems } from './preflight.ts';
 import { ProgressTable } from './progress-table.ts';
 import { Store } from './store.ts';
-import { clickhouseTypes } from './type-map.ts';
+import { clickhouseTypes, storedType } from './type-map.ts';
 
 /** Carries its names and types, so that the store refuses bytes that it would take for other values. */
 const format = 'RowBinaryWithNamesAndTypes';
@@ -70,7 +70,7 @@ export class ClickhouseSink implements QuerySink {
       throw incompatibleTable(source, `it does not fit, and may not be altered: ${statements[0]}.`);
     }
     const about = { doing: `Preparing ${source}`, table: source };
-    for (const sql of this.#progress.ddl()) await this.#store.command(sql, about);
+    await this.#progress.create();
     await this.#progress.assertOurs(table, this.#place(table));
     for (const sql of statements) {
       const settings = sql.includes('Time64(') ? { enable_time_time64_type: 1 } : {};
@@ -81,9 +81,8 @@ export class ClickhouseSink implements QuerySink {
   async write(batch: QueryBatch): Promise<void> {
     const { table, step, token } = batch;
     await this.#progress.assertFollows(table, this.#place(table), step);
-    const first = await this.#insert(batch, token);
     // Rows dropped for their token may or may not count. Without one all are taken; a second copy changes nothing.
-    if (first.bytes > 0 && first.written === 0) await this.#insert(batch);
+    if ((await this.#insert(batch, token)) === 0) await this.#insert(batch);
     await this.#progress.put(table, this.#place(table), step.next);
   }
 
@@ -149,41 +148,90 @@ export class ClickhouseSink implements QuerySink {
   }
 
   /** Streams the rows of a batch into the store; says how many it wrote. */
-  async #insert(
-    { table, select, engine }: QueryBatch,
-    token?: string,
-  ): Promise<{ bytes: number; written: number }> {
-    const rows = new Passage(engine.query(await this.#cast(table, select), { format }));
-    const names = [...table.columns.map(({ name }) => name), versionColumn, deletedColumn];
+  async #insert({ table, select, engine }: QueryBatch, token?: string): Promise<number> {
+    const body = new Passage(engine.query(await this.#fitted(table, select), { format }));
     try {
-      const written = await this.#store.insert(
+      return await this.#store.insert(
         {
           table: quoted(this.#place(table).whole),
-          columns: names,
+          columns: [...table.columns.map(({ name }) => name), versionColumn, deletedColumn],
           format,
-          body: Readable.from(rows),
+          body: Readable.from(body),
           ...(token !== undefined && { token }),
         },
         { doing: `Writing ${table.source}`, table: table.source },
       );
-      return { bytes: rows.bytes, written };
     } catch (error) {
       this.#stored.delete(table.target);
-      throw rows.error ?? error;
+      throw body.error ?? error;
     }
   }
 
-  /** A column may be wider in the store than its values are. */
-  async #cast(table: SinkTable, select: string): Promise<string> {
+  /** The rows with the store's types: a column may be wider there than its values are. */
+  async #fitted(table: SinkTable, select: string): Promise<string> {
     const stored = await this.#storedTypes(table);
-    const casts = table.columns.flatMap(({ name, engineType }) => {
-      const type = stored.get(name);
+    const casts = table.columns.flatMap((column) => {
+      const type = stored.get(column.name);
       if (type === undefined) {
-        throw incompatibleTable(table.source, `column ${name} of its table in the store is missing.`);
+        throw incompatibleTable(table.source, `its column ${column.name} is missing in the store.`);
       }
-      const own = this.types.stored({ ...table.columns[0], name, engineType } as never).type;
-      return type === own || type === `Nullable(${own})` ? [] : [];
+      if (type === storedType(column, this.types)) return [];
+      const name = quoteIdentifier(column.name);
+      return [`CAST(${name}, ${quoteString(type)}) AS ${name}`];
     });
     return casts.length === 0 ? select : `SELECT * REPLACE (${casts.join(', ')}) FROM (${select})`;
   }
+
+  async #storedTypes(table: SinkTable): Promise<ReadonlyMap<string, string>> {
+    const known = this.#stored.get(table.target);
+    if (known !== undefined) return known;
+    const existing = await readTable(this.#store, this.#place(table), table.source);
+    if (existing === undefined)
+      throw incompatibleTable(table.source, 'it is missing in the store.');
+    const types = new Map(existing.columns.map(({ name, type }) => [name, type]));
+    this.#stored.set(table.target, types);
+    return types;
+  }
+
+  #place({ target }: SinkTable): Place {
+    return placeOf(target, this.#options);
+  }
+
+  #context(table: SinkTable): DdlContext {
+    return { place: this.#place(table), types: this.types, cluster: this.#options.cluster };
+  }
+
+  #isIn(table: SinkTable, { digits, names }: BucketChoice): string {
+    const { key } = engineTexts(table, this.types, quoteIdentifier);
+    const list = [...names].map(quoteString).join(', ');
+    return `substring(lower(hex(MD5(${key}))), 1, ${digits}) IN (${list})`;
+  }
+}
+
+/** Bytes on their way from one server to another; keeps apart which of the two broke off. */
+class Passage implements AsyncIterable<Buffer> {
+  readonly #chunks: AsyncIterable<Buffer>;
+  /** Why the rows did not come. */
+  error: unknown;
+
+  constructor(chunks: AsyncIterable<Buffer>) {
+    this.#chunks = chunks;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
+    try {
+      yield* this.#chunks;
+    } catch (error) {
+      this.error = error;
+      throw error;
+    }
+  }
+}
+
+/** The server is contacted by the first call. */
+export async function openClickhouseSink(
+  options: ClickhouseSinkOptions,
+  { project }: SinkContext,
+): Promise<ClickhouseSink> {
+  return new ClickhouseSink(await Store.open(options), options, project);
 }

@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteString } from '../../engine/sql-quote.ts';
-import { deletedColumn, type SinkColumn, type SinkTable, versionColumn } from '../sink-table.ts';
 import { incompatibleTable } from '../sink-errors.ts';
+import { deletedColumn, type SinkColumn, type SinkTable, versionColumn } from '../sink-table.ts';
 import type { TypeMap } from '../type-map.ts';
 import type { ClickhouseTableSettings, ClusterOptions } from './options.ts';
 import { type Place, quoted } from './place.ts';
@@ -55,10 +55,7 @@ export function createTable(target: string, table: SinkTable, context: DdlContex
  * What is read and written on a cluster. A key always lands on the same shard, so each shard can reduce its own rows to the
  * current ones.
  */
-export function distributed(
-  { key, comment }: SinkTable,
-  { place, cluster }: DdlContext,
-): string[] {
+export function distributed({ key, comment }: SinkTable, { place, cluster }: DdlContext): string[] {
   if (cluster === undefined) return [];
   const { local, whole } = place;
   const names = [cluster.name, local.database, local.table].map(quoteString).join(', ');

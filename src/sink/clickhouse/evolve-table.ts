@@ -54,9 +54,7 @@ export function planTarget(
   const change = compare(existing, table, { ...context, drop });
   if (change.retypedKey) return rebuild(existing, table, { ...context, drop });
   const names = change.columns.map(({ name }) => name);
-  const dropped = drop
-    ? change.gone.map(({ name }) => `DROP COLUMN ${quoteIdentifier(name)}`)
-    : [];
+  const dropped = drop ? change.gone.map(({ name }) => `DROP COLUMN ${quoteIdentifier(name)}`) : [];
   const isShown = isSame(existing.view, change.columns) && change.altered.length === 0;
   const isWhole = isSame(existing.whole, [...change.columns, ...(drop ? change.gone : [])]);
   return [

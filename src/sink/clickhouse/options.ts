@@ -3,13 +3,10 @@ import { commonFields, overridesOf, secret, tlsOptions } from '../common-options
 
 const cluster = z
   .strictObject({
-    name: z
-      .string()
-      .min(1)
-      .meta({
-        description: 'Name of the cluster in system.clusters.',
-        example: 'main',
-      }),
+    name: z.string().min(1).meta({
+      description: 'Name of the cluster in system.clusters.',
+      example: 'main',
+    }),
     replicated: z.boolean().default(true).meta({
       description:
         'Tables copy themselves to the replicas of their shard (ReplicatedReplacingMergeTree); the cluster’s definition must then say internal_replication.',
@@ -68,7 +65,9 @@ export const clickhouseSinkOptions = z.strictObject({
     example: 'http://ch1.internal:8123',
   }),
   user: z.string().default('default').meta({ description: 'User name.' }),
-  password: secret.meta({ description: 'Password; write ${NAME} to take it from the environment.' }),
+  password: secret.meta({
+    description: 'Password; write ${NAME} to take it from the environment.',
+  }),
   tls: tlsOptions,
   database: z.string().min(1).default('default').meta({
     description:
@@ -90,6 +89,4 @@ export const clickhouseSinkOptions = z.strictObject({
 
 export type ClickhouseSinkOptions = z.output<typeof clickhouseSinkOptions>;
 export type ClusterOptions = NonNullable<ClickhouseSinkOptions['cluster']>;
-export type ClickhouseTableSettings = z.output<
-  z.ZodObject<typeof clickhouseTableSettings>
->;
+export type ClickhouseTableSettings = z.output<z.ZodObject<typeof clickhouseTableSettings>>;

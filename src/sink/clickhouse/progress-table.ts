@@ -21,6 +21,7 @@ export class ProgressTable {
   readonly #options: ClickhouseSinkOptions;
   readonly #owner: string;
   readonly #place: Place;
+  #isCreated = false;
 
   /** `owner` tells sinks apart that share a store. */
   constructor(store: Store, options: ClickhouseSinkOptions, owner: string) {
@@ -33,11 +34,15 @@ export class ProgressTable {
     this.#place = { name: '_progress', view: whole, whole, local };
   }
 
-  /** Statements that make it; each may be repeated. */
-  ddl(): string[] {
+  /** Makes it when it is not there. */
+  async create(): Promise<void> {
+    if (this.#isCreated) return;
     const { cluster, timeAs } = this.#options;
     const context = { place: this.#place, types: clickhouseTypes({ timeAs }), cluster };
-    return createTarget(progressTable, context);
+    for (const sql of createTarget(progressTable, context)) {
+      await this.#store.command(sql, { doing: 'Creating the table of progress' });
+    }
+    this.#isCreated = true;
   }
 
   async all(): Promise<Map<string, Progress>> {
