@@ -104,6 +104,13 @@ export interface QueryBatch extends Batch {
    */
   readonly select: string;
   readonly engine: RowEngine;
+  /** The store may not have what it seems to have: the rows are written even where it seems to have them. */
+  readonly isRepair: boolean;
+  /**
+   * Keeps rows that the store will never take as dead letters; to be called before the progress is kept, and the rest of the batch
+   * written. `found`: a SELECT of `key` (JSON of the key's texts, strings as hex), `version` and `reason`.
+   */
+  readonly refuse: (found: string) => Promise<void>;
 }
 
 /** What a store keeps for a table. Only `sequence` means something to a sink. */

@@ -86,9 +86,10 @@ export class TableCopier {
       const select = new RowSelect(plan, this.#setup.sink.types);
       const maxRows = this.#rowsPerRange();
       const places = { before: place, after: place };
-      const found = { ...select.ofKeys(keys), maxRows };
+      const isRepair = true as const;
+      const found = { ...select.ofKeys(keys), maxRows, isRepair };
       const sent = await this.#writer.send(plan, found, places, signal);
-      const gone = { ...select.deletionsOfMissing(keys), refused: undefined, maxRows };
+      const gone = { ...select.deletionsOfMissing(keys), refused: undefined, maxRows, isRepair };
       await this.#writer.send(plan, gone, places, signal);
       return sent;
     });

@@ -30,6 +30,8 @@ export interface RowStatements {
   readonly printed: string;
   readonly refused: string | undefined;
   readonly maxRows: number;
+  /** As of a QueryBatch. */
+  readonly isRepair?: true;
 }
 
 export interface Written {
@@ -81,11 +83,15 @@ export class TableWriter {
       refused += await deadRows.addFound(options.name, this.#source, statements.refused);
     }
     if (sink.takes === 'queries') {
-      const { rows: select, maxRows } = statements;
+      const { rows: select, maxRows, isRepair = false } = statements;
       const token = this.#token(places.after, select);
-      const batch = { table, token, maxRows, select, engine };
+      let found = 0;
+      const refuse = async (letters: string) => {
+        found = await deadRows.addFound(options.name, this.#source, letters);
+      };
+      const batch = { table, token, maxRows, select, engine, isRepair, refuse };
       await this.#step(places.after, signal, (step) => sink.write({ ...batch, step }));
-      return { rows: maxRows, refused };
+      return { rows: maxRows, refused: refused + found };
     }
     const { format, formatSettings: settings = {} } = sink;
     const chunks = engine.query(statements.printed, { format, settings, signal });
