@@ -2,13 +2,15 @@ import { sep } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { LocalServer } from '../../src/demo/server/local-server.ts';
 import { renderServerUrl } from '../../src/demo/server/server-address.ts';
+import { offerHive } from './hive-on-demand.ts';
 import { offerKafka } from './kafka-on-demand.ts';
+import { offerPostgres } from './postgres-on-demand.ts';
 import { type ServerFlavour, serverProgram, serverVariables } from './test-server.ts';
 
 /**
  * Starts one MariaDB and one MySQL for the whole run, unless only unit tests run. A server that
  * cannot be had fails the run in CI; elsewhere its tests are skipped, which is said loudly. A Kafka
- * broker starts when the first test asks for it.
+ * broker, a Hive and a PostgreSQL start when the first test asks for them.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const files = project.vitest.state.getPaths();
@@ -30,7 +32,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     throw error;
   }
   project.provide('serverUrls', serverUrls);
-  if (!isUnitOnly) started.push(await offerKafka(project));
+  for (const offer of isUnitOnly ? [] : [offerKafka, offerHive, offerPostgres]) {
+    started.push(await offer(project));
+  }
   return stop;
 }
 

@@ -4,6 +4,7 @@ import type { KafkaCluster } from '../../src/kafka/kafka-cluster.ts';
 import { openKafkaCluster } from '../../src/kafka/kafkajs-cluster.ts';
 import type { KafkaConnection } from '../../src/kafka/options.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
+import { askForServer } from './server-on-demand.ts';
 
 /**
  * The shared broker of this run, started by the first who asks; CDC_TEST_KAFKA_BROKERS (host:port, with
@@ -13,10 +14,7 @@ import { createSilentLogger } from '../../src/ops/logger.ts';
 export async function testKafka(): Promise<KafkaConnection> {
   const given = process.env['CDC_TEST_KAFKA_BROKERS'];
   if (given) return { brokers: given.split(',') };
-  const response = await fetch(inject('kafkaOfferUrl'));
-  const text = await response.text();
-  if (!response.ok) throw new Error(`there is no Kafka broker in this run: ${text}`);
-  return { brokers: [text] };
+  return { brokers: [await askForServer('Kafka broker', inject('kafkaOfferUrl'))] };
 }
 
 /** A name for a topic, a prefix, a group or a writer that nobody else uses. */

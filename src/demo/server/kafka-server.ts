@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KafkaConnections } from '../../kafka/kafka-connections.ts';
 import { createSilentLogger } from '../../ops/logger.ts';
 import { findFreePort } from './free-port.ts';
-import { installKafka, type KafkaProgram } from './kafka-program.ts';
+import type { JavaProgram } from './java-program.ts';
+import { installKafka } from './kafka-program.ts';
 import { runProgram } from './program.ts';
 import { ServerProcess } from './server-process.ts';
 
@@ -37,12 +38,12 @@ type Listener = 'PLAINTEXT' | 'CONTROLLER' | 'SASL_PLAINTEXT' | 'SSL';
 export class LocalKafka implements AsyncDisposable {
   /** Holds data, settings and log. */
   readonly folder: string;
-  readonly #program: KafkaProgram;
+  readonly #program: JavaProgram;
   readonly #options: LocalKafkaOptions;
   #ports: ReadonlyMap<Listener, number> = new Map();
   #process: ServerProcess | undefined;
 
-  private constructor(program: KafkaProgram, folder: string, options: LocalKafkaOptions) {
+  private constructor(program: JavaProgram, folder: string, options: LocalKafkaOptions) {
     this.#program = program;
     this.folder = folder;
     this.#options = options;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { auth, connections, HiveClient, HiveUtils, thrift } from 'hive-driver';
+import { auth, connections, HiveClient, thrift } from 'hive-driver';
 import type { Secret } from '../../lib/secret.ts';
-import { HiveConnectionError, hiveError } from './hive-error.ts';
+import { HiveConnectionError, HiveStatementError, hiveError } from './hive-error.ts';
 
 export interface HiveServerAddress {
   readonly host: string;
@@ -29,6 +29,11 @@ const { TCLIService, TCLIService_types: types } = thrift;
 const pageRows = 10_000;
 const firstPollMs = 5;
 const longestPollMs = 500;
+const runningStates = new Set<unknown>([
+  types.TOperationState.INITIALIZED_STATE,
+  types.TOperationState.PENDING_STATE,
+  types.TOperationState.RUNNING_STATE,
+]);
 
 /**
  * A session with HiveServer2; one statement at a time. After an error of the connection `isLost`, and the session is of no use any more.
@@ -56,7 +61,9 @@ export class HiveConnection {
       const provider = new connections.TcpConnection();
       await guard.watch(client.connect({ host, port, ...options }, provider, loginOf(address)));
       const session = await guard.watch(
-        client.openSession({ client_protocol: types.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V10 }),
+        client.openSession({
+          client_protocol: types.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V10,
+        }),
       );
       return new HiveConnection(client, session, guard);
     } catch (error) {
@@ -70,7 +77,11 @@ export class HiveConnection {
   }
 
   async run(sql: string): Promise<void> {
-    await this.#operate(sql, async () => {});
+    try {
+      await this.#close(await this.#start(sql));
+    } catch (error) {
+      throw hiveError(`Running ${sql.slice(0, 60).replace(/\s+/g, ' ')}...`, error);
+    }
   }
 
   /** Rows of a SELECT whose columns are all STRING, page by page. */
@@ -96,32 +107,29 @@ export class HiveConnection {
     end(this.#client);
   }
 
-  async #operate(sql: string, action: (operation: HiveOperation) => Promise<void>): Promise<void> {
-    try {
-      const operation = await this.#start(sql);
-      await action(operation);
-      await this.#close(operation);
-    } catch (error) {
-      throw hiveError(`Running ${sql.slice(0, 60).replace(/\s+/g, ' ')}...`, error);
-    }
-  }
-
   async #start(sql: string): Promise<HiveOperation> {
-    const operation = await this.#guard.watch(this.#session.executeStatement(sql, { runAsync: true }));
+    const operation = await this.#guard.watch(
+      this.#session.executeStatement(sql, { runAsync: true }),
+    );
     operation.setMaxRows(pageRows);
-    let pauseMs = firstPollMs;
-    // The driver's own loop asks without a pause.
-    const utils = new HiveUtils(types);
-    const pause = async () => {
-      await delay(pauseMs);
-      pauseMs = Math.min(pauseMs * 2, longestPollMs);
-    };
     try {
-      await this.#guard.watch(utils.waitUntilReady(operation, false, pause), Number.POSITIVE_INFINITY);
+      await this.#finish(operation);
       return operation;
     } catch (error) {
       await this.#close(operation);
       throw error;
+    }
+  }
+
+  /** The driver has such a loop, too, but without a pause and without an end when nobody answers. */
+  async #finish(operation: HiveOperation): Promise<void> {
+    for (let pauseMs = firstPollMs; ; pauseMs = Math.min(pauseMs * 2, longestPollMs)) {
+      const status = await this.#guard.watch(operation.status(false));
+      if (operation.finished()) return;
+      if (!runningStates.has(status.operationState)) {
+        throw new HiveStatementError(status.errorMessage ?? 'the server has cancelled it');
+      }
+      await delay(pauseMs);
     }
   }
 
@@ -143,7 +151,9 @@ class ConnectionGuard {
         this.#isLost = true;
         reject(error);
       };
-      client.on('error', (error) => lose(error instanceof Error ? error : new HiveConnectionError(String(error))));
+      client.on('error', (error) =>
+        lose(error instanceof Error ? error : new HiveConnectionError(String(error))),
+      );
       client.on('close', () => lose(new HiveConnectionError('the connection was closed')));
     });
     this.#lost.catch(() => undefined);
@@ -153,9 +163,9 @@ class ConnectionGuard {
     return this.#isLost;
   }
 
-  async watch<T>(call: Promise<T>, limitMs = this.#timeoutMs): Promise<T> {
+  async watch<T>(call: Promise<T>): Promise<T> {
+    const limitMs = this.#timeoutMs;
     call.catch(() => undefined);
-    if (limitMs === Number.POSITIVE_INFINITY) return Promise.race([call, this.#lost]);
     const timer = new AbortController();
     const timeout = delay(limitMs, undefined, { signal: timer.signal, ref: false }).then(() => {
       this.#isLost = true;

@@ -6,12 +6,18 @@ type SinkCode = Extract<ErrorCode, `CDC_SINK_${string}`>;
 /** The connection is gone, or was never there; what the server made of the last call is unknown. */
 export class HiveConnectionError extends Error {}
 
+/** A statement failed while it ran; the message is Hive's. */
+export class HiveStatementError extends Error {}
+
 /**
  * Hive's errors have hardly any codes: 40000 stands for everything that did not compile, 1 and 2 for everything that did not run. So
  * what it says decides, the first line that fits. Texts of Hive 4.0.1 and of the Hadoop classes below it.
  */
 const texts: readonly (readonly [RegExp, SinkCode])[] = [
-  [/Invalid SessionHandle|Invalid OperationHandle|Session .* does not exist/i, 'CDC_SINK_UNREACHABLE'],
+  [
+    /Invalid SessionHandle|Invalid OperationHandle|Session .* does not exist/i,
+    'CDC_SINK_UNREACHABLE',
+  ],
   [
     /Permission denied|AccessControlException|HiveAccessControlException|HiveAuthzPluginException|does not have .{0,80}privilege|not authorized|Error validating the login|Authentication error|Unsupported mechanism/i,
     'CDC_SINK_ACCESS_DENIED',
@@ -26,7 +32,7 @@ const texts: readonly (readonly [RegExp, SinkCode])[] = [
 
 /**
  * What a call of the driver threw, as a CdcError. The driver throws `StatusError` (no Error: a statement that does not compile),
- * `OperationStateError` with a response (one that fails while it runs), and whatever the socket says.
+ * and whatever the socket says.
  */
 export function hiveError(doing: string, cause: unknown): CdcError {
   if (cause instanceof CdcError) return cause;
@@ -40,15 +46,13 @@ function isConnectionLoss(error: unknown): boolean {
   if (error instanceof HiveConnectionError) return true;
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? String(error.code) : '';
-  return /^E[A-Z]+$/.test(code) || /connection is lost|Socket closed|socket hang up/i.test(error.message);
+  return (
+    /^E[A-Z]+$/.test(code) || /connection is lost|Socket closed|socket hang up/i.test(error.message)
+  );
 }
 
 function textOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return String(error);
-  const { message, response } = error as {
-    message?: unknown;
-    response?: { errorMessage?: string; sqlState?: string };
-  };
-  const text = response?.errorMessage || message || String(error);
-  return String(text).split('\n')[0]?.slice(0, 1_000) ?? '';
+  const message =
+    typeof error === 'object' && error !== null && 'message' in error ? error.message : error;
+  return String(message).split('\n')[0]?.slice(0, 1_000) ?? '';
 }
