@@ -23,6 +23,10 @@ export interface ModelRecord {
   readonly keysRecomputed: number;
   readonly rebuilds: number;
   readonly lastMs: number;
+  /** The build or refresh that made all of its rows; those of later ones have changed since. */
+  readonly build: number;
+  /** Columns that tell its rows apart, where they are known and all of them can be seen. */
+  readonly key?: readonly string[];
   /** Why it stopped; it stays at its last good cut until it is applied again. */
   readonly error?: string;
 }
@@ -94,9 +98,10 @@ function recordValues(records: readonly ModelRecord[]): Record<string, ModelReco
 export function recordOf(
   compiled: CompiledModel,
   before: ModelRecord | undefined,
-  built: BuiltRows & { isRead: boolean; ms: number },
+  built: BuiltRows & { isRead: boolean; ms: number; build: number },
 ): ModelRecord {
   const { model, way, why, fingerprint } = compiled;
+  const key = visibleKey(compiled);
   return {
     name: model.name,
     layer: model.layer,
@@ -111,7 +116,20 @@ export function recordOf(
     keysRecomputed: before?.keysRecomputed ?? 0,
     rebuilds: (before?.rebuilds ?? 0) + 1,
     lastMs: built.ms,
+    build: built.build,
+    ...(key && { key }),
   };
+}
+
+function visibleKey({ model, key, relation }: CompiledModel): readonly string[] | undefined {
+  if (model.header.key !== undefined) return model.header.key;
+  const isWhole = relation.key.length > 0 && relation.key.length === key.length;
+  return isWhole ? key : undefined;
+}
+
+/** The number of the newest attempt or build. */
+export function currentBuild(catalog: Catalog): number {
+  return catalog.get<StoredAttempt>(attemptKey)?.build ?? 0;
 }
 
 export function modelOf(record: ModelRecord): ModelFile {

@@ -197,7 +197,9 @@ export class MaintainedLayers implements Layers {
     const build = await this.#state.nextBuild();
     const built = await buildModel(compiled, { engine, build, isRead, signal });
     const ms = Math.round(performance.now() - startedAt);
-    await this.#store(recordOf(compiled, this.#loadRecords().get(name), { ...built, isRead, ms }));
+    await this.#store(
+      recordOf(compiled, this.#loadRecords().get(name), { ...built, isRead, ms, build }),
+    );
     logger.info({ component: 'layers', model: name, rows: built.rows, ms }, 'Built a model.');
   }
 

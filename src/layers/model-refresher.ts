@@ -96,7 +96,9 @@ export class ModelRefresher {
       const keys = work.keys + outcome.keys;
       const way = isRebuilt ? 'rebuild' : keys > 0 ? 'keys' : 'none';
       const rowCount = nodeRows[name] ?? 0;
-      work = { strategy: way, keys, rowsWritten, rebuilds, nodeRows, grownNodes, rows: rowCount };
+      const isRemade = strategy === 'rebuild';
+      const done = { strategy: way, keys, rowsWritten, rebuilds, nodeRows, grownNodes } as const;
+      work = { ...done, rows: rowCount, isRemade };
     }
     return work;
   }
@@ -114,7 +116,7 @@ export class ModelRefresher {
     const rows = await countRows(compiled.relation, this.#options);
     changes.markChanged(compiled.model.name);
     const rebuilt = { strategy: 'rebuild', keys: 0, rowsWritten: rows, rebuilds: 1, rows } as const;
-    return { ...rebuilt, nodeRows: {}, grownNodes: [] };
+    return { ...rebuilt, nodeRows: {}, grownNodes: [], isRemade: true };
   }
 
   #success(record: ModelRecord, work: Work, ms: number): ModelRun {
@@ -129,6 +131,7 @@ export class ModelRefresher {
         keysRecomputed: record.keysRecomputed + keys,
         rebuilds: record.rebuilds + rebuilds,
         lastMs: ms,
+        ...(work.isRemade && { build: this.#options.attempt.build }),
       },
       grownNodes: work.grownNodes,
     };
@@ -155,6 +158,8 @@ interface Work {
   readonly nodeRows: Readonly<Record<string, number>>;
   readonly grownNodes: readonly string[];
   readonly rows: number;
+  /** The model’s own rows were all made anew. */
+  readonly isRemade: boolean;
 }
 
-const noWork = { strategy: 'none', keys: 0, rowsWritten: 0, rebuilds: 0 } as const;
+const noWork = { strategy: 'none', keys: 0, rowsWritten: 0, rebuilds: 0, isRemade: false } as const;

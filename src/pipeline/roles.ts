@@ -9,7 +9,7 @@ import {
 } from '../lib/process-lock.ts';
 
 /** A part of the work that can be a process of its own. `all` is `cdc run` without `--only`. */
-export const roles = ['capture', 'load', 'layers'] as const;
+export const roles = ['capture', 'load', 'layers', 'sinks'] as const;
 export type Role = (typeof roles)[number];
 
 /** Loaders that may share one state folder. */

@@ -101,6 +101,19 @@ export class SettledTables {
   }
 }
 
+/** The readings that tables are complete from in the log, as marks; loaded or not. */
+export function completeReadings(log: ChangeLog): Map<TableId, string> {
+  const marks = new Map<TableId, string>();
+  for (const [target, sources] of sourcesByTarget(log, routedTables(log))) {
+    const snapshots = sources.flatMap(
+      (source) => log.checkpoint<TableSnapshot>(snapshotPrefix + source) ?? [],
+    );
+    const isWhole = snapshots.length === sources.length && snapshots.every(({ done }) => done);
+    if (isWhole) marks.set(target, markOf(log, target, snapshots));
+  }
+  return marks;
+}
+
 /** The tables of the source that go into each table: those with a snapshot, and shards without one. */
 function sourcesByTarget(
   log: ChangeLog,

@@ -3,6 +3,7 @@ import { type Position, renderPosition, versionOf } from '../change/position.ts'
 import type { TableId } from '../change/table-id.ts';
 import type { CdcError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
+import { currentBuild } from '../layers/published-models.ts';
 import type { LoadStep } from '../load/load-step.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -22,6 +23,8 @@ const refreshEveryMs = 1_000;
 export interface Cut {
   readonly position: Position;
   readonly publishedAtMs: number;
+  /** The newest build of the layers in it. */
+  readonly build: number;
 }
 
 export interface WarehouseOptions {
@@ -158,7 +161,7 @@ export class Warehouse {
     }
     // What was read while loaders went on is of no cut: the same is refreshed again at the next.
     if (signal.aborted || !(await loader.standsStill())) return;
-    const published: Cut = { position, publishedAtMs: Date.now() };
+    const published = { position, publishedAtMs: Date.now(), build: currentBuild(catalog) };
     const marks = [...added, ...reread].map((table) => [settledPrefix + table, settled.get(table)]);
     await catalog.batch({
       [cutKey]: published,

@@ -117,8 +117,18 @@ export const tlsOptions = z
   .meta({ description: 'Present: connect with TLS.' });
 
 /** What is common to the options of all sinks. */
-export type CommonSinkOptions = z.output<z.ZodObject<typeof commonFields>> & {
-  readonly overrides: readonly z.output<
-    ReturnType<typeof overridesOf<Record<never, never>>>
-  >[number][];
-};
+export interface CommonSinkOptions extends z.output<z.ZodObject<typeof commonFields>> {
+  readonly overrides: readonly SinkOverride[];
+}
+
+export interface SinkOverride {
+  readonly tables: string;
+  readonly to?: string | undefined;
+  readonly columns?: Readonly<Record<string, ColumnMapping>> | undefined;
+  readonly keep?: readonly string[] | undefined;
+  readonly drop?: readonly string[] | undefined;
+  readonly filter?: string | undefined;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export type ColumnMapping = z.output<typeof mappedColumn>;

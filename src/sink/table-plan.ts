@@ -3,7 +3,7 @@ import { parseTablePatterns } from '../change/table-pattern.ts';
 import { clickhouseType } from '../engine/column-type.ts';
 import { quoteIdentifier, quoteString } from '../engine/sql-quote.ts';
 import { CdcError } from '../errors.ts';
-import type { CommonSinkOptions } from './common-options.ts';
+import type { ColumnMapping, CommonSinkOptions, SinkOverride } from './common-options.ts';
 import type { FeedColumn, FeedTable } from './feed.ts';
 import { modelType } from './model-types.ts';
 import type { RowEngine } from './row-engine.ts';
@@ -20,9 +20,6 @@ export interface TablePlan {
   readonly filter?: string;
 }
 
-type Overrides = CommonSinkOptions['overrides'][number];
-type Mapping = NonNullable<Overrides['columns']>[string];
-
 /** Whether the sink wants the table. */
 export function wantsTable({ tables }: Pick<CommonSinkOptions, 'tables'>, source: string): boolean {
   return parseTablePatterns(tables).matches(source);
@@ -34,7 +31,7 @@ export async function planTable(
   options: CommonSinkOptions,
   engine: Pick<RowEngine, 'rows'>,
 ): Promise<TablePlan> {
-  const rules = overridesFor(feed.source, options.overrides);
+  const rules = overrideFor(feed.source, options.overrides);
   const { database, table: name } = splitTableId(feed.source);
   const target = (rules.to ?? options.naming)
     .replaceAll('{database}', database)
@@ -62,9 +59,9 @@ export async function planTable(
   };
 }
 
-function overridesFor(source: string, overrides: readonly Overrides[]): Overrides {
+function overrideFor(source: string, overrides: readonly SinkOverride[]): SinkOverride {
   const matching = overrides.filter(({ tables }) => parseTablePatterns([tables]).matches(source));
-  const merged = Object.assign({}, ...matching.map(withoutUndefined)) as Overrides;
+  const merged = Object.assign({}, ...matching.map(withoutUndefined)) as SinkOverride;
   const settings = Object.assign({}, ...matching.map((each) => withoutUndefined(each.settings)));
   return { ...merged, settings };
 }
@@ -81,7 +78,7 @@ interface MappedColumn {
   readonly sql: string;
 }
 
-function mappedColumns(feed: FeedTable, rules: Overrides): MappedColumn[] {
+function mappedColumns(feed: FeedTable, rules: SinkOverride): MappedColumn[] {
   const known = new Map(feed.columns.map((column) => [column.name, column]));
   const column = (name: string) => {
     const found = known.get(name);
@@ -116,12 +113,12 @@ function mappedColumns(feed: FeedTable, rules: Overrides): MappedColumn[] {
   return all;
 }
 
-function isWanted(feed: FeedTable, { keep, drop }: Overrides, name: string): boolean {
+function isWanted(feed: FeedTable, { keep, drop }: SinkOverride, name: string): boolean {
   if (feed.key.includes(name)) return true;
   return (keep?.includes(name) ?? true) && !drop?.includes(name);
 }
 
-function expressionOf(mapping: Exclude<Mapping, string>): string {
+function expressionOf(mapping: Exclude<ColumnMapping, string>): string {
   if ('sql' in mapping) return `(${mapping.sql})`;
   const { value } = mapping;
   return typeof value === 'string' ? quoteString(value) : String(value);

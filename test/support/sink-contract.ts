@@ -9,22 +9,22 @@ import { Random } from './random.ts';
 import { columnOf, SinkWorld, schemaOf } from './sink-world.ts';
 
 /** One kind of sink in the contract suite. */
-export interface SinkUnderTest {
+export interface SinkUnderTest<Options extends CommonSinkOptions = CommonSinkOptions> {
   /** As in the project file. */
   readonly name: string;
   /** Options with `type` and `name`, over a store that is empty for everybody who asks. */
-  options(): Promise<CommonSinkOptions>;
+  options(): Promise<Options>;
   /** Another process’s sink over the same store. */
-  open(options: CommonSinkOptions, context: SinkOpening): Promise<Sink>;
+  open(options: Options, context: SinkOpening): Promise<Sink>;
   /** Columns the store has no place for or changes by rule are left out here and tested by the sink’s own tests. */
   readonly columns?: (column: Column) => boolean;
   /**
    * A value that this store refuses at write time although its column fits: what to do to the store, so that rows with
    * `note = 'refuse me'` are refused. Absent: the store cannot refuse single rows.
    */
-  readonly refuse?: (options: CommonSinkOptions, target: string) => Promise<void>;
+  readonly refuse?: (options: Options, target: string) => Promise<void>;
   /** Undoes it. */
-  readonly accept?: (options: CommonSinkOptions, target: string) => Promise<void>;
+  readonly accept?: (options: Options, target: string) => Promise<void>;
   /** Number of bytes that the tests of many rows write at once, smaller for slow stores. */
   readonly rows?: number;
   /** The store cannot change columns by its nature. */
@@ -50,7 +50,9 @@ const orders = schemaOf('shop.orders', [id, note, amount], ['id'], 'what was bou
 const { signal } = new AbortController();
 
 /** What every sink must do, against its real store. */
-export function describeSinkContract(kind: SinkUnderTest): void {
+export function describeSinkContract<Options extends CommonSinkOptions>(
+  kind: SinkUnderTest<Options>,
+): void {
   describe(`${kind.name} as a sink`, () => {
     let world: SinkWorld;
     beforeAll(async () => {
@@ -58,7 +60,7 @@ export function describeSinkContract(kind: SinkUnderTest): void {
     }, 120_000);
     afterAll(() => world[Symbol.asyncDispose]());
 
-    const open = async (options: CommonSinkOptions) =>
+    const open = async (options: Options) =>
       kind.open(options, { engine: world.engine, stateFolder: world.stateFolder });
     const expectEqual = async (table: string, sink: Sink, options: CommonSinkOptions) =>
       expect(await world.differences(table, sink, options)).toEqual([]);
