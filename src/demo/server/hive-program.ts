@@ -32,6 +32,7 @@ const lone = [
   'com.github.ben-manes.caffeine:caffeine:2.8.4',
   'org.antlr:ST4:4.0.4',
   'org.apache.tez:tez-api:0.10.4',
+  'org.apache.hadoop:hadoop-hdfs:3.3.6',
 ];
 
 const whole = [
@@ -50,7 +51,6 @@ const whole = [
   'org.apache.logging.log4j:log4j-slf4j-impl:2.18.0',
   'org.apache.logging.log4j:log4j-1.2-api:2.18.0',
   'org.apache.logging.log4j:log4j-core:2.18.0',
-  'org.apache.hadoop:hadoop-hdfs:3.3.6',
 ];
 
 const clientExclusions = [
