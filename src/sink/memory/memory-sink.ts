@@ -4,6 +4,7 @@ import type { SinkContext } from '../open-sink.ts';
 import type { LineBatch, LineSink, Progress, ProgressStep, Sweep } from '../sink.ts';
 import { incompatibleTable, staleProgress } from '../sink-errors.ts';
 import type { SinkTable } from '../sink-table.ts';
+import { tsvText } from '../tsv-text.ts';
 import type { MemorySinkOptions } from './options.ts';
 import { memoryTypes } from './type-map.ts';
 
@@ -136,17 +137,3 @@ function keyOf(table: SinkTable, values: readonly (string | null)[]): string {
   const places = table.key.map((name) => table.columns.findIndex((each) => each.name === name));
   return JSON.stringify(places.map((place) => values[place]));
 }
-
-/** A value as TabSeparated prints it. */
-export function tsvText(value: string | null): string {
-  if (value === null) return '\\N';
-  return value.replace(/[\\\t\n\r\0]/g, (each) => escapes[each] ?? each);
-}
-
-const escapes: Readonly<Record<string, string>> = {
-  '\\': '\\\\',
-  '\t': '\\t',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\0': '\\0',
-};
