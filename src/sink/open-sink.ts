@@ -1,6 +1,7 @@
 import type { Logger } from '../ops/logger.ts';
 import { openMemorySink } from './memory/memory-sink.ts';
 import type { SinkOptions } from './options.ts';
+import { PostgresSink } from './postgres/postgres-sink.ts';
 import type { RowEngine } from './row-engine.ts';
 import type { Sink } from './sink.ts';
 
@@ -19,5 +20,7 @@ export async function openSink(options: SinkOptions, context: SinkContext): Prom
   switch (options.type) {
     case 'memory':
       return openMemorySink(options, context);
+    case 'postgres':
+      return new PostgresSink(options);
   }
 }

@@ -1,5 +1,4 @@
 import type { Problem } from '../../errors.ts';
-import type { SinkContext } from '../open-sink.ts';
 import type {
   BucketChoice,
   Checksum,
@@ -17,7 +16,7 @@ import { copyIntoStage, createStage, mergeStage, sweepStatement } from './merge-
 import type { PostgresSinkOptions } from './options.ts';
 import { checkServer } from './preflight.ts';
 import { ProgressTable } from './progress-table.ts';
-import { type Session, SessionPool } from './session-pool.ts';
+import { type Session, SessionPool, type Work } from './session-pool.ts';
 import { planStatements, tableName } from './stored-table.ts';
 import { findTable } from './table-catalog.ts';
 import { postgresTypes } from './type-map.ts';
@@ -46,11 +45,11 @@ export class PostgresSink implements LineSink {
   readonly #pool: SessionPool;
   readonly #progress: ProgressTable;
 
-  constructor(options: PostgresSinkOptions, project: string) {
+  constructor(options: PostgresSinkOptions) {
     this.#options = options;
     this.types = postgresTypes(options);
     this.#pool = new SessionPool(options);
-    this.#progress = new ProgressTable(options.schema, `${project}/${options.name}`);
+    this.#progress = new ProgressTable(options.schema, options.name);
   }
 
   preflight(): Promise<Problem[]> {
@@ -70,10 +69,11 @@ export class PostgresSink implements LineSink {
   }
 
   prepare(table: SinkTable, options: PrepareOptions): Promise<void> {
-    return this.#pool.use(workOn('Preparing', table), async (session) => {
+    return this.#pool.use(workOn('Preparing', table, longSeconds), async (session) => {
       const lock = `SELECT pg_advisory_xact_lock(${makingTables})`;
       await session.run([...this.#begin(longSeconds), lock]);
       const missing = await this.#progress.missing(session);
+      if (missing.length === 0) await this.#progress.assertUnshared(session, table);
       const statements = await this.#plan(session, table, options, missing.length > 0);
       if (!options.mayAlter && statements.length > 0) {
         throw incompatibleTable(table.source, `the store does not fit: ${statements.join('; ')}`);
@@ -100,7 +100,7 @@ export class PostgresSink implements LineSink {
   }
 
   sweep(table: SinkTable, { below, step }: Sweep): Promise<void> {
-    return this.#pool.use(workOn('Sweeping', table), async (session) => {
+    return this.#pool.use(workOn('Sweeping', table, longSeconds), async (session) => {
       await this.#follow(session, table, step, [`SET LOCAL statement_timeout = '${longSeconds}s'`]);
       const sweep = sweepStatement(table, this.#options, below);
       await session.run([sweep, this.#progress.keep(table, step.next), 'COMMIT']);
@@ -118,7 +118,7 @@ export class PostgresSink implements LineSink {
   }
 
   checksums(table: SinkTable, digits: number): Promise<readonly Checksum[]> {
-    return this.#pool.use(workOn('Comparing', table), async (session) => {
+    return this.#pool.use(workOn('Comparing', table, longSeconds), async (session) => {
       await session.run(this.#begin(longSeconds));
       const rows = await session.rows<Record<'bucket' | 'rows' | 'sum1' | 'sum2', string>>(
         checksumStatement(table, this.#options, digits),
@@ -132,7 +132,9 @@ export class PostgresSink implements LineSink {
 
   async *readBack(table: SinkTable, buckets?: BucketChoice): AsyncGenerator<Buffer, void> {
     const sql = readBackStatement(table, this.#options, buckets);
-    yield* this.#pool.stream(workOn('Reading', table), (session) => session.copyOut(sql));
+    yield* this.#pool.stream(workOn('Reading', table, longSeconds), (session) =>
+      session.copyOut(sql),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -177,13 +179,6 @@ export class PostgresSink implements LineSink {
   }
 }
 
-export function openPostgresSink(
-  options: PostgresSinkOptions,
-  { project }: SinkContext,
-): PostgresSink {
-  return new PostgresSink(options, project);
-}
-
-function workOn(doing: string, { source }: SinkTable) {
-  return { doing: `${doing} ${source}`, table: source };
+function workOn(doing: string, { source }: SinkTable, seconds?: number): Work {
+  return { doing: `${doing} ${source}`, table: source, ...(seconds !== undefined && { seconds }) };
 }

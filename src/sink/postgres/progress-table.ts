@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Progress, ProgressStep } from '../sink.ts';
-import { staleProgress } from '../sink-errors.ts';
+import { sinkError, staleProgress } from '../sink-errors.ts';
 import type { SinkTable } from '../sink-table.ts';
 import type { Session } from './session-pool.ts';
 import { quoteName, quoteText } from './sql-text.ts';
@@ -34,7 +34,7 @@ export class ProgressTable {
     if (found?.progress) return [];
     return [
       ...(found?.schema ? [] : [`CREATE SCHEMA ${quoteName(this.#schema)}`]),
-      `CREATE TABLE ${this.#name} (sink text NOT NULL, source text NOT NULL, sequence bigint NOT NULL, ` +
+      `CREATE TABLE ${this.#name} (sink text NOT NULL, source text NOT NULL, target text NOT NULL, sequence bigint NOT NULL, ` +
         'value text NOT NULL, columns text NOT NULL, changed_at timestamp with time zone NOT NULL, PRIMARY KEY (sink, source))',
     ];
   }
@@ -59,13 +59,24 @@ export class ProgressTable {
     return row === undefined ? [] : columnNames.parse(JSON.parse(row.columns));
   }
 
+  /** Throws CDC_SINK_FOREIGN when another sink, of whatever project, fills the table. */
+  async assertUnshared(session: Session, table: SinkTable): Promise<void> {
+    const [other] = await session.rows<{ sink: string; source: string }>(
+      `SELECT sink, source FROM ${this.#name} WHERE target = $3 AND (sink, source) <> ($1, $2)`,
+      [this.#sink, table.source, table.target],
+    );
+    if (other === undefined) return;
+    const why = `sink ${other.sink} fills the table ${table.target} from ${other.source}.`;
+    throw sinkError('CDC_SINK_FOREIGN', `Preparing ${table.source}`, why, { table: table.source });
+  }
+
   /** Notes the columns made by us; the progress stays what it is. */
   noteColumns(table: SinkTable, names: readonly string[]): string {
     const columns = quoteText(JSON.stringify(names));
     return (
-      `INSERT INTO ${this.#name} (sink, source, sequence, value, columns, changed_at) ` +
-      `VALUES (${this.#key(table)}, 0, '', ${columns}, now()) ` +
-      `ON CONFLICT (sink, source) DO UPDATE SET columns = excluded.columns`
+      `INSERT INTO ${this.#name} (sink, source, target, sequence, value, columns, changed_at) ` +
+      `VALUES (${this.#key(table)}, ${quoteText(table.target)}, 0, '', ${columns}, now()) ` +
+      'ON CONFLICT (sink, source) DO UPDATE SET target = excluded.target, columns = excluded.columns'
     );
   }
 
@@ -86,8 +97,8 @@ export class ProgressTable {
 
   keep(table: SinkTable, { sequence, value }: Progress): string {
     return (
-      `INSERT INTO ${this.#name} (sink, source, sequence, value, columns, changed_at) ` +
-      `VALUES (${this.#key(table)}, ${sequence}, ${quoteText(value)}, '[]', now()) ` +
+      `INSERT INTO ${this.#name} (sink, source, target, sequence, value, columns, changed_at) ` +
+      `VALUES (${this.#key(table)}, ${quoteText(table.target)}, ${sequence}, ${quoteText(value)}, '[]', now()) ` +
       'ON CONFLICT (sink, source) DO UPDATE SET sequence = excluded.sequence, value = excluded.value, changed_at = excluded.changed_at'
     );
   }

@@ -18,6 +18,8 @@ export interface Work {
   readonly doing: string;
   /** `SinkTable.source`, where rows or a table may be to blame. */
   readonly table?: string;
+  /** The server is given this long for a statement. */
+  readonly seconds?: number;
 }
 
 /**
@@ -26,8 +28,10 @@ export interface Work {
  */
 export class SessionPool implements AsyncDisposable {
   readonly #pool: Pool;
+  readonly #statementSeconds: number;
 
   constructor(options: ServerOptions) {
+    this.#statementSeconds = options.statementTimeoutSeconds;
     const { host, port, user, password, database, ssl, maxConnections } = options;
     this.#pool = new Pool({
       host,
@@ -39,7 +43,6 @@ export class SessionPool implements AsyncDisposable {
       max: maxConnections,
       idleTimeoutMillis: idleMs,
       connectionTimeoutMillis: connectMs,
-      query_timeout: options.statementTimeoutSeconds * 1000 + graceMs,
       keepAlive: true,
       application_name: 'strata',
     });
@@ -49,11 +52,10 @@ export class SessionPool implements AsyncDisposable {
   }
 
   /** Runs `action` on a connection of its own. Errors of the driver come out as ours. */
-  async use<T>({ doing, table }: Work, action: (session: Session) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw toSinkError(error, doing);
-    });
-    const session = new Session(client);
+  async use<T>(work: Work, action: (session: Session) => Promise<T>): Promise<T> {
+    const { doing, table } = work;
+    const client = await this.#connect(doing);
+    const session = this.#session(client, work);
     try {
       const result = await action(session);
       client.release();
@@ -68,15 +70,14 @@ export class SessionPool implements AsyncDisposable {
 
   /** As `use`, for what is read as it arrives. Leaving the iteration early ends the connection. */
   async *stream<T>(
-    { doing, table }: Work,
+    work: Work,
     read: (session: Session) => AsyncIterable<T>,
   ): AsyncGenerator<T, void> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw toSinkError(error, doing);
-    });
+    const { doing, table } = work;
+    const client = await this.#connect(doing);
     let isWhole = false;
     try {
-      yield* read(new Session(client));
+      yield* read(this.#session(client, work));
       isWhole = true;
     } catch (error) {
       throw toSinkError(error, doing, table);
@@ -88,32 +89,44 @@ export class SessionPool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool.end();
   }
+
+  #connect(doing: string): Promise<PoolClient> {
+    return this.#pool.connect().catch((error: unknown) => {
+      throw toSinkError(error, doing);
+    });
+  }
+
+  #session(client: PoolClient, { seconds = this.#statementSeconds }: Work): Session {
+    return new Session(client, seconds * 1000 + graceMs);
+  }
 }
 
 /** One connection for the length of one piece of work. */
 export class Session {
   readonly #client: PoolClient;
+  readonly #timeoutMs: number;
   #isCopying = false;
 
-  constructor(client: PoolClient) {
+  constructor(client: PoolClient, timeoutMs: number) {
     this.#client = client;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** Runs statements in one round trip and returns the rows of each. */
   async run(statements: readonly string[]): Promise<QueryResult[]> {
-    const result: unknown = await this.#client.query(statements.join(';\n'));
+    const result: unknown = await this.#query(statements.join(';\n'));
     return (Array.isArray(result) ? result : [result]) as QueryResult[];
   }
 
   /** Rows of one statement, with `$1`, ... for values, which are sent as text. */
   async rows<T>(sql: string, values: readonly (string | null)[] = []): Promise<T[]> {
-    const result = await this.#client.query({ text: sql, values: [...values] });
+    const result = await this.#query(sql, [...values]);
     return result.rows as T[];
   }
 
   /** Sends COPY text and returns the number of rows that the server took. */
   async copyIn(sql: string, body: readonly Buffer[]): Promise<number> {
-    const stream = this.#client.query(copyFrom(sql));
+    const stream = this.#client.query(this.#limited(copyFrom(sql)));
     this.#isCopying = true;
     await pipeline(Readable.from(body), stream);
     this.#isCopying = false;
@@ -121,7 +134,7 @@ export class Session {
   }
 
   async *copyOut(sql: string): AsyncGenerator<Buffer, void> {
-    const stream = this.#client.query(copyTo(sql));
+    const stream = this.#client.query(this.#limited(copyTo(sql)));
     this.#isCopying = true;
     for await (const chunk of stream) yield chunk as Buffer;
     this.#isCopying = false;
@@ -131,10 +144,19 @@ export class Session {
   async rollBack(): Promise<boolean> {
     // After a COPY that failed half-way the wire is not certain to be clean.
     if (this.#isCopying) return false;
-    return this.#client.query('ROLLBACK').then(
+    return this.#query('ROLLBACK').then(
       () => true,
       () => false,
     );
+  }
+
+  #query(text: string, values?: unknown[]): Promise<QueryResult> {
+    return this.#client.query(this.#limited({ text, ...(values !== undefined && { values }) }));
+  }
+
+  /** The driver gives up after this time and so finds a server that no longer answers; its types do not know the field. */
+  #limited<T extends object>(query: T): T {
+    return Object.assign(query, { query_timeout: this.#timeoutMs });
   }
 }
 
