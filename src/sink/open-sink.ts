@@ -1,4 +1,5 @@
 import type { Logger } from '../ops/logger.ts';
+import { openClickhouseSink } from './clickhouse/clickhouse-sink.ts';
 import { openMemorySink } from './memory/memory-sink.ts';
 import type { SinkOptions } from './options.ts';
 import { PostgresSink } from './postgres/postgres-sink.ts';
@@ -18,6 +19,8 @@ export interface SinkContext {
 /** Opens a sink; its store is contacted by the first call. */
 export async function openSink(options: SinkOptions, context: SinkContext): Promise<Sink> {
   switch (options.type) {
+    case 'clickhouse':
+      return openClickhouseSink(options, context);
     case 'memory':
       return openMemorySink(options, context);
     case 'postgres':

@@ -1,8 +1,13 @@
 import { z } from 'zod';
+import { clickhouseSinkOptions } from './clickhouse/options.ts';
 import { memorySinkOptions } from './memory/options.ts';
 import { postgresSinkOptions } from './postgres/options.ts';
 
 /** Stores beside the warehouse, each with the options of its kind. */
-export const sinkOptions = z.discriminatedUnion('type', [memorySinkOptions, postgresSinkOptions]);
+export const sinkOptions = z.discriminatedUnion('type', [
+  clickhouseSinkOptions,
+  memorySinkOptions,
+  postgresSinkOptions,
+]);
 
 export type SinkOptions = z.output<typeof sinkOptions>;

@@ -22,6 +22,7 @@ import type { ClickhouseSinkOptions } from './options.ts';
 import { type Place, placeOf, quoted } from './place.ts';
 import { storeProblems } from './preflight.ts';
 import { ProgressTable } from './progress-table.ts';
+import { isRejection, siftRows } from './sift-rows.ts';
 import { Store } from './store.ts';
 import { clickhouseTypes, storedType } from './type-map.ts';
 
@@ -79,10 +80,14 @@ export class ClickhouseSink implements QuerySink {
   }
 
   async write(batch: QueryBatch): Promise<void> {
-    const { table, step, token } = batch;
+    const { table, step } = batch;
     await this.#progress.assertFollows(table, this.#place(table), step);
-    // Rows dropped for their token may or may not count. Without one all are taken; a second copy changes nothing.
-    if ((await this.#insert(batch, token)) === 0) await this.#insert(batch);
+    try {
+      await this.#writeRows(batch, batch.isRepair ? undefined : batch.token);
+    } catch (error) {
+      if (!isRejection(error)) throw error;
+      await siftRows(batch, (part) => this.#writeRows(part));
+    }
     await this.#progress.put(table, this.#place(table), step.next);
   }
 
@@ -94,7 +99,11 @@ export class ClickhouseSink implements QuerySink {
     await this.#store.command(
       `INSERT INTO ${whole} SELECT * REPLACE (${replaced}) ` +
         `FROM (SELECT * FROM ${whole} FINAL WHERE ${versionColumn} < ${below})`,
-      { doing: `Sweeping ${table.source}`, table: table.source },
+      {
+        doing: `Sweeping ${table.source}`,
+        table: table.source,
+        settings: { insert_deduplicate: 0 },
+      },
     );
     await this.#progress.put(table, place, step.next);
   }
@@ -145,6 +154,15 @@ export class ClickhouseSink implements QuerySink {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store[Symbol.asyncDispose]();
+  }
+
+  /**
+   * Read again under the same token, a batch has no rows that the first time had not, but newer ones that come with a later batch
+   * anyway: it may be dropped. None written may mean dropped or lost, and a second copy changes nothing.
+   */
+  async #writeRows(batch: QueryBatch, token?: string): Promise<void> {
+    const written = await this.#insert(batch, token);
+    if (written === 0 && token !== undefined) await this.#insert(batch);
   }
 
   /** Streams the rows of a batch into the store; says how many it wrote. */

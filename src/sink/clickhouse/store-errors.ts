@@ -70,7 +70,10 @@ export function storeErrorOf(error: unknown, failure: Failure): unknown {
     case 'denied':
       return sinkError('CDC_SINK_ACCESS_DENIED', doing, why, general);
     case 'rejected':
-      if (isWrite && table !== undefined) return rejectedRows(table, why, error);
+      // Values of rows are nobody’s to read in a log.
+      if (isWrite && table !== undefined) {
+        return rejectedRows(table, why.replace(/ Column values: .*/s, ''), error);
+      }
       break;
     case undefined:
       break;

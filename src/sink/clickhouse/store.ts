@@ -71,13 +71,14 @@ export class Store implements AsyncDisposable {
     );
   }
 
-  /** Says how many rows the store has written; not counted are those it dropped for their token, or all are. */
+  /**
+   * Rows with a token are dropped when the store knows it; those without one are always taken, although a store that knows their
+   * bytes would leave them out. Says how many were written; dropped ones may count.
+   */
   async insert(insert: Omit<EngineInsert, 'settings' | 'signal'>, doing: Doing): Promise<number> {
-    return this.#run(
-      doing,
-      (signal) => this.#engine.insert({ ...insert, settings: this.#settings, signal }),
-      true,
-    );
+    const settings = { ...this.#settings, insert_deduplicate: insert.token === undefined ? 0 : 1 };
+    const action = (signal: AbortSignal) => this.#engine.insert({ ...insert, settings, signal });
+    return this.#run(doing, action, true);
   }
 
   async *query(sql: string, format: string, doing: Doing): AsyncGenerator<Buffer, void> {
