@@ -63,19 +63,25 @@ ${sections.map(([name, schema]) => renderSection(name, schema)).join('\n')}`;
 }
 
 function isSection(schema: JsonSchema): boolean {
-  return alternatives(schema).some(({ properties }) => properties !== undefined);
+  return typesOf(schema).some(({ properties }) => properties !== undefined);
+}
+
+/** What a stage can be; of a list what each of its entries can be. */
+function typesOf(schema: JsonSchema): readonly JsonSchema[] {
+  return alternatives(schema.items ?? schema);
 }
 
 /** One stage: a table of its keys for each of its types. */
 function renderSection(name: string, schema: JsonSchema): string {
-  const types = alternatives(schema);
+  const types = typesOf(schema);
   const tables = types.map((type) => {
     const only = type.properties?.['type'];
     const heading =
       types.length === 1 ? '' : `### type: ${only?.const}\n\n${only?.description ?? ''}\n\n`;
     return heading + renderKeys(type.properties ?? {}, type.required ?? [], '');
   });
-  return `## ${name}\n\n${schema.description ?? ''}\n\n${tables.join('\n')}`;
+  const heading = schema.items === undefined ? name : `${name}[]`;
+  return `## ${heading}\n\n${schema.description ?? ''}\n\n${tables.join('\n')}`;
 }
 
 function renderKeys(

@@ -6,6 +6,7 @@ import { loadOptions } from '../load/options.ts';
 import { embeddedLogOptions } from '../log/embedded/options.ts';
 import { kafkaLogOptions } from '../log/kafka/options.ts';
 import { routeOptions } from '../route/options.ts';
+import { sinkOptions } from '../sink/options.ts';
 import { kafkaSourceOptions } from '../source/kafka/options.ts';
 import { mysqlSourceOptions } from '../source/mysql/options.ts';
 
@@ -46,34 +47,45 @@ const projectFields = z.strictObject({
   layers: layersOptions
     .prefault({})
     .meta({ description: 'The SQL models on top of the captured tables.' }),
+  sinks: z.array(sinkOptions).default([]).meta({
+    description:
+      'Other stores that get captured tables and models, each by itself; docs/sinks.md explains them.',
+  }),
 });
 
-export const projectFileSchema = projectFields.superRefine(({ source, log, load }, context) => {
-  if (source.type === 'kafka' && log.type === 'kafka') {
-    context.addIssue({
-      code: 'custom',
-      path: ['log'],
-      message:
-        'must be embedded with `source: kafka`: what would be kept in topics is in topics already',
-    });
-  }
-  if (log.type === 'kafka' && log.format.type !== 'debezium') {
-    for (const name of ignoredOptions(log.format)) {
+export const projectFileSchema = projectFields.superRefine(
+  ({ source, log, load, sinks }, context) => {
+    for (const [index, { name }] of sinks.entries()) {
+      if (sinks.findIndex((other) => other.name === name) === index) continue;
+      const message = `is the name of an earlier sink; each needs its own`;
+      context.addIssue({ code: 'custom', path: ['sinks', index, 'name'], message });
+    }
+    if (source.type === 'kafka' && log.type === 'kafka') {
       context.addIssue({
         code: 'custom',
-        path: ['log', 'format', name],
-        message: `is of debezium only, and ${log.format.type} messages have no such thing; leave it out`,
+        path: ['log'],
+        message:
+          'must be embedded with `source: kafka`: what would be kept in topics is in topics already',
       });
     }
-  }
-  if (log.type === 'embedded' && load.shares > 1) {
-    context.addIssue({
-      code: 'custom',
-      path: ['load', 'shares'],
-      message: 'must be 1 with `log: embedded`: one process loads everything; use `log: kafka`',
-    });
-  }
-});
+    if (log.type === 'kafka' && log.format.type !== 'debezium') {
+      for (const name of ignoredOptions(log.format)) {
+        context.addIssue({
+          code: 'custom',
+          path: ['log', 'format', name],
+          message: `is of debezium only, and ${log.format.type} messages have no such thing; leave it out`,
+        });
+      }
+    }
+    if (log.type === 'embedded' && load.shares > 1) {
+      context.addIssue({
+        code: 'custom',
+        path: ['load', 'shares'],
+        message: 'must be 1 with `log: embedded`: one process loads everything; use `log: kafka`',
+      });
+    }
+  },
+);
 
 /** Options that say something and that no format but Debezium's follows. */
 function ignoredOptions({ schema, decimals, transactions }: FormatOptions): string[] {

@@ -25,6 +25,7 @@ import { LoadShare, type ShareParts } from './load-share.ts';
 import { LocalShares } from './local-shares.ts';
 import { openLog } from './open-log.ts';
 import { openRouter } from './open-router.ts';
+import { ProjectSinks } from './project-sinks.ts';
 import { sourceSchemas } from './routed-tables.ts';
 import { arrangeShares } from './share-layout.ts';
 import { allShares } from './share-state.ts';
@@ -49,10 +50,11 @@ export interface WarehouseStages extends LogStages {
   readonly sink: Sink;
 }
 
-/** All stages of one project, opened and connected: source -> log -> loader -> layers. */
+/** All stages of one project, opened and connected: source -> log -> loader -> layers -> sinks. */
 export interface Stages extends CaptureStages, WarehouseStages {
   readonly loader: LocalShares;
   readonly layers: Layers;
+  readonly sinks: ProjectSinks;
 }
 
 /** The only place where stages meet. `readyTables` says which ODS tables a model may be built from. */
@@ -73,7 +75,8 @@ export function openStages(
     const tables = () => readyTables(log);
     const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
     const router = openRouter(config);
-    return { catalog, source, router, log, sink, loader, engine, layers };
+    const sinks = keep(await ProjectSinks.open(config, { engine, catalog, log, logger }));
+    return { catalog, source, router, log, sink, loader, engine, layers, sinks };
   });
 }
 

@@ -115,14 +115,21 @@ export class Pipeline implements AsyncDisposable {
     const stop = new AbortController();
     const inner = AbortSignal.any([signal, stop.signal]);
     let isComplete = false;
+    let reaching: Promise<void> | undefined;
+    const finish = async (cut: Cut) => {
+      await this.stages.sinks.reach(cut, inner).finally(() => {
+        isComplete = !inner.aborted;
+        stop.abort();
+      });
+    };
     this.#onPublish = async (cut) => {
       if (!isEnough?.(cut) || !(await this.#isSettled())) return;
-      isComplete = true;
-      stop.abort();
+      reaching ??= finish(cut);
     };
     const tasks = [
       this.capture.run(inner),
       this.#warehouse.run(inner),
+      this.stages.sinks.run(inner),
       this.probe.run(inner, () => this.cut?.position),
       this.#reportStatus(inner),
     ];
@@ -130,9 +137,11 @@ export class Pipeline implements AsyncDisposable {
       await Promise.all(tasks);
     } finally {
       stop.abort();
-      await Promise.allSettled(tasks);
+      await Promise.allSettled([...tasks, reaching]);
       await storeStatus(this.stages.catalog, this.status());
     }
+    // Throws why a sink could not follow.
+    await reaching;
     return isComplete;
   }
 
@@ -170,6 +179,7 @@ export class Pipeline implements AsyncDisposable {
       layers: layers
         .status()
         .map((layer) => ({ ...layer, cut: cut ? renderPosition(cut.position) : null })),
+      sinks: this.stages.sinks.status(),
       errors: [...stoppedErrors(log), ...pausedErrors(loader.paused()), ...this.#errors.list()],
       updatedAt: new Date().toISOString(),
     };

@@ -11,6 +11,7 @@ import { Pipeline } from './pipeline.ts';
 import { assertSourceReady } from './preflight.ts';
 import { prepareModels } from './prepare-models.ts';
 import type { Role } from './roles.ts';
+import { SinksRole } from './sinks-role.ts';
 import type { StatusReport } from './status.ts';
 import type { Cut } from './warehouse.ts';
 
@@ -42,8 +43,8 @@ export async function runProject(config: ProjectConfig, options: RunOptions): Pr
   }
   if (only === 'capture') return await runCapture(config, options);
   const { logger, signal } = options;
-  if (only === 'load') {
-    await using role = await LoadRole.open(config, logger);
+  if (only === 'load' || only === 'sinks') {
+    await using role = await (only === 'load' ? LoadRole : SinksRole).open(config, logger);
     return await following(role, options, async () => {
       await role.run(signal);
       return false;

@@ -7,6 +7,7 @@ import type { ProjectConfig } from '../config/project-config.ts';
 import type { LayerStatus } from '../layers/layers.ts';
 import type { ConsumerLag } from './consumer-lag.ts';
 import { findRoles, type Role } from './roles.ts';
+import type { SinkStatus } from './sink-status.ts';
 
 /** What `cdc status` shows; the runner stores it every second, so it is there without one, too. */
 export interface StatusReport {
@@ -33,6 +34,7 @@ export interface StatusReport {
   /** Rows left out so far because no route matched them. */
   readonly unmatched: readonly { readonly table: TableId; readonly rows: number }[];
   readonly layers: readonly (LayerStatus & { readonly cut: string | null })[];
+  readonly sinks: readonly SinkStatus[];
   readonly errors: readonly StatusError[];
   readonly updatedAt: string | null;
 }
@@ -71,6 +73,7 @@ export const emptyStatus: StatusReport = {
   snapshot: [],
   unmatched: [],
   layers: [],
+  sinks: [],
   errors: [],
   updatedAt: null,
 };
@@ -120,7 +123,8 @@ function rolesOf(config: ProjectConfig, running: ReturnType<typeof findRoles>): 
   const host = hostname();
   const found = running.map(({ role, pid, since }) => ({ role, process: { pid, host, since } }));
   if (config.log.type === 'embedded' || found.some(({ role }) => role === 'all')) return found;
-  const missing = (['capture', 'load', 'layers'] as const).filter(
+  const own = ['capture', 'load', 'layers', ...(config.sinks.length > 0 ? ['sinks'] : [])] as const;
+  const missing = (own as readonly Role[]).filter(
     (role) => !found.some((each) => each.role === role),
   );
   return [...found, ...missing.map((role) => ({ role, process: null }))];
@@ -150,6 +154,7 @@ function merge(parts: readonly StatusReport[]): StatusReport {
     snapshot: parts.flatMap(({ snapshot }) => snapshot),
     unmatched: parts.flatMap(({ unmatched }) => unmatched),
     layers: parts.flatMap(({ layers }) => layers),
+    sinks: parts.flatMap(({ sinks }) => sinks),
     errors: parts.flatMap(({ errors }) => errors),
     updatedAt:
       parts

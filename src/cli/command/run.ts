@@ -5,7 +5,7 @@ import { ProgressDisplay } from '../progress-display.ts';
 import { example, type JsonOption, jsonFlag } from './command-options.ts';
 
 interface RunOptions extends JsonOption {
-  readonly only?: 'capture' | 'load' | 'layers';
+  readonly only?: 'capture' | 'load' | 'layers' | 'sinks';
   readonly untilCurrent?: boolean;
 }
 
@@ -43,5 +43,5 @@ function onlyOption(): Option {
   return new Option(
     '--only <role>',
     'one part of the work in this process; needs `log: kafka`',
-  ).choices(['capture', 'load', 'layers']);
+  ).choices(['capture', 'load', 'layers', 'sinks']);
 }
