@@ -10,7 +10,7 @@ const storeToken = String.raw`'"(?:[^"\\]|\\.)*"|[^",:\[\]{}\s]+'`;
 
 export function engineJsonText(value: string): string {
   const size = 'abs(toFloat64OrZero(token))';
-  const number = `if(${size} >= 1e-12 AND ${size} < 1e40, toString(assumeNotNull(toDecimal256OrNull(token, 30))), 'number')`;
+  const number = `if(${size} >= 1e-12 AND ${size} < 1e40, toDecimalString(assumeNotNull(toDecimal256OrNull(token, 30)), 30), 'number')`;
   const piece = `multiIf(startsWith(token, '"'), concat('"', JSONExtractString(token)), match(token, '^-?[0-9]'), ${number}, token)`;
   const pieces = `arraySort(arrayDistinct(arrayMap(token -> ${piece}, extractAll(ifNull(${value}, ''), ${engineToken}))))`;
   return `if(isNull(${value}), NULL, arrayStringConcat(${pieces}, '\\x1D'))`;
@@ -19,7 +19,7 @@ export function engineJsonText(value: string): string {
 export function storeJsonText(value: string): string {
   const number =
     'CASE WHEN abs(token::numeric) >= 1e-12 AND abs(token::numeric) < 1e40 ' +
-    "THEN trim_scale(trunc(token::numeric, 30))::text ELSE 'number' END";
+    "THEN round(trunc(token::numeric, 30), 30)::text ELSE 'number' END";
   const piece =
     `CASE WHEN token LIKE '"%' THEN '"' || (token::jsonb #>> '{}') ` +
     `WHEN token ~ '^-?[0-9]' THEN ${number} ELSE token END`;

@@ -10,21 +10,21 @@ import type {
 } from '../sink.ts';
 import { incompatibleTable, sinkError } from '../sink-errors.ts';
 import { deletedColumn, type SinkTable, versionColumn } from '../sink-table.ts';
-import type { TypeMap } from '../type-map.ts';
 import { checksumStatement, readBackStatement } from './checksum-statements.ts';
 import { copyIntoStage, createStage, mergeStage, sweepStatement } from './merge-statements.ts';
 import type { PostgresSinkOptions } from './options.ts';
 import { checkServer } from './preflight.ts';
 import { ProgressTable } from './progress-table.ts';
 import { type Session, SessionPool, type Work } from './session-pool.ts';
-import { planStatements, tableName } from './stored-table.ts';
+import { planStatements, type TableOptions, tableName } from './stored-table.ts';
 import { findTable } from './table-catalog.ts';
-import { postgresTypes } from './type-map.ts';
+import { type PostgresTypes, postgresTypes } from './type-map.ts';
 
 /** Whoever makes tables of ours in a database does so alone; any number that nobody else uses. */
 const makingTables = 5_432_017;
 /** A process that stopped in the middle of a transaction holds up others no longer than this. */
 const idleSeconds = 60;
+const needs = { version: 130_000, temporaryTables: true };
 /** For statements that read or rewrite a whole table. */
 const longSeconds = 6 * 3600;
 
@@ -40,7 +40,8 @@ const longSeconds = 6 * 3600;
 export class PostgresSink implements LineSink {
   readonly takes = 'lines';
   readonly format = 'TabSeparated';
-  readonly types: TypeMap;
+  readonly types: PostgresTypes;
+  readonly #tables: TableOptions;
   readonly #options: PostgresSinkOptions;
   readonly #pool: SessionPool;
   readonly #progress: ProgressTable;
@@ -48,12 +49,14 @@ export class PostgresSink implements LineSink {
   constructor(options: PostgresSinkOptions) {
     this.#options = options;
     this.types = postgresTypes(options);
+    const { schema, deletes } = options;
+    this.#tables = { schema, deletes, types: this.types, canRetype: true };
     this.#pool = new SessionPool(options);
     this.#progress = new ProgressTable(options.schema, options.name);
   }
 
   preflight(): Promise<Problem[]> {
-    return checkServer(this.#pool, this.#options);
+    return checkServer(this.#pool, this.#options, needs);
   }
 
   progress(): Promise<ReadonlyMap<string, Progress>> {
@@ -88,21 +91,21 @@ export class PostgresSink implements LineSink {
 
   write({ table, body, rowCount, step }: LineBatch): Promise<void> {
     return this.#pool.use(workOn('Writing', table), async (session) => {
-      await this.#follow(session, table, step, [createStage(table, this.#options)]);
+      await this.#follow(session, table, step, [createStage(table, this.#tables)]);
       const copied = await session.copyIn(copyIntoStage, body);
       if (copied !== rowCount) {
         const why = `the store took ${copied} rows of ${rowCount}.`;
         throw sinkError('CDC_SINK_FAILED', `Writing ${table.source}`, why);
       }
       const keep = this.#progress.keep(table, step.next);
-      await session.run([...mergeStage(table, this.#options), keep, 'COMMIT']);
+      await session.run([...mergeStage(table, this.#tables), keep, 'COMMIT']);
     });
   }
 
   sweep(table: SinkTable, { below, step }: Sweep): Promise<void> {
     return this.#pool.use(workOn('Sweeping', table, longSeconds), async (session) => {
       await this.#follow(session, table, step, [`SET LOCAL statement_timeout = '${longSeconds}s'`]);
-      const sweep = sweepStatement(table, this.#options, below);
+      const sweep = sweepStatement(table, this.#tables, below);
       await session.run([sweep, this.#progress.keep(table, step.next), 'COMMIT']);
     });
   }
@@ -112,7 +115,7 @@ export class PostgresSink implements LineSink {
       await session.run(this.#begin());
       const isMissing = (await this.#progress.missing(session)).length > 0;
       const forget = isMissing ? [] : [this.#progress.forget(table)];
-      const drop = `DROP TABLE IF EXISTS ${tableName(this.#options, table)}`;
+      const drop = `DROP TABLE IF EXISTS ${tableName(this.#tables, table)}`;
       await session.run([...forget, drop, 'COMMIT']);
     });
   }
@@ -121,7 +124,7 @@ export class PostgresSink implements LineSink {
     return this.#pool.use(workOn('Comparing', table, longSeconds), async (session) => {
       await session.run(this.#begin(longSeconds));
       const rows = await session.rows<Record<'bucket' | 'rows' | 'sum1' | 'sum2', string>>(
-        checksumStatement(table, this.#options, digits),
+        checksumStatement(table, this.#tables, digits),
       );
       await session.run(['COMMIT']);
       return rows.map(({ bucket, rows: count, sum1, sum2 }) => {
@@ -131,7 +134,7 @@ export class PostgresSink implements LineSink {
   }
 
   async *readBack(table: SinkTable, buckets?: BucketChoice): AsyncGenerator<Buffer, void> {
-    const sql = readBackStatement(table, this.#options, buckets);
+    const sql = readBackStatement(table, this.#tables, buckets);
     yield* this.#pool.stream(workOn('Reading', table, longSeconds), (session) =>
       session.copyOut(sql),
     );
@@ -175,7 +178,7 @@ export class PostgresSink implements LineSink {
     const mayDrop = drop && !isFirst ? await this.#progress.columns(session, table) : [];
     const { fillFactor } = table.settings as { readonly fillFactor?: number };
     const storage = fillFactor === undefined ? '' : ` WITH (fillfactor = ${fillFactor})`;
-    return planStatements(table, found, this.#options, { mayDrop, storage });
+    return planStatements(table, found, this.#tables, { mayDrop, storage });
   }
 }
 

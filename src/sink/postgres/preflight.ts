@@ -3,8 +3,6 @@ import type { ServerOptions } from './options.ts';
 import type { SessionPool } from './session-pool.ts';
 import { quoteName } from './sql-text.ts';
 
-const oldest = 130_000;
-
 interface ServerFacts {
   readonly version: string;
   readonly encoding: string;
@@ -14,8 +12,19 @@ interface ServerFacts {
   readonly may_stage: boolean;
 }
 
+/** What the sink relies on beside the rights to make and fill tables. */
+export interface ServerNeeds {
+  /** `server_version_num`. */
+  readonly version: number;
+  readonly temporaryTables: boolean;
+}
+
 /** What is wrong with the server or our rights there. */
-export async function checkServer(pool: SessionPool, options: ServerOptions): Promise<Problem[]> {
+export async function checkServer(
+  pool: SessionPool,
+  options: ServerOptions,
+  needs: ServerNeeds,
+): Promise<Problem[]> {
   const { schema, user, database, name } = options;
   const where = `sink ${name}`;
   try {
@@ -31,7 +40,7 @@ export async function checkServer(pool: SessionPool, options: ServerOptions): Pr
       );
       return row;
     });
-    return facts === undefined ? [] : problemsOf(facts, { schema, user, database, where });
+    return facts === undefined ? [] : problemsOf(facts, { schema, user, database, where, needs });
   } catch (error) {
     if (!(error instanceof CdcError)) throw error;
     const { code, message, remedy } = error;
@@ -39,25 +48,23 @@ export async function checkServer(pool: SessionPool, options: ServerOptions): Pr
   }
 }
 
+interface ProblemContext extends Pick<ServerOptions, 'schema' | 'user' | 'database'> {
+  readonly where: string;
+  readonly needs: ServerNeeds;
+}
+
 function problemsOf(
   facts: ServerFacts,
-  {
-    schema,
-    user,
-    database,
-    where,
-  }: { schema: string; user: string; database: string; where: string },
+  { schema, user, database, where, needs }: ProblemContext,
 ): Problem[] {
   const problems: Problem[] = [];
   const add = (code: Problem['code'], message: string, remedy: string) => {
     problems.push({ code, where, message, remedy, severity: 'error' });
   };
-  if (Number(facts.version) < oldest) {
-    add(
-      'CDC_SINK_FAILED',
-      'The server is older than PostgreSQL 13.',
-      'Use PostgreSQL 13 or later.',
-    );
+  if (Number(facts.version) < needs.version) {
+    const major = Math.floor(needs.version / 10_000);
+    const remedy = `Use version ${major} or later.`;
+    add('CDC_SINK_FAILED', `The server is older than PostgreSQL ${major}.`, remedy);
   }
   if (facts.encoding !== 'UTF8') {
     const remedy = `Make a database with ENCODING 'UTF8' and name it in the sink.`;
@@ -80,7 +87,7 @@ function problemsOf(
   if (facts.may_create === null && !facts.may_create_schema) {
     denied(`make the schema ${schema}`, `GRANT CREATE ON DATABASE ${quoteName(database)}`);
   }
-  if (!facts.may_stage) {
+  if (needs.temporaryTables && !facts.may_stage) {
     denied('make temporary tables', `GRANT TEMPORARY ON DATABASE ${quoteName(database)}`);
   }
   return problems;

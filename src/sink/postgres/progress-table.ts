@@ -26,8 +26,8 @@ export class ProgressTable {
   /** The statements that make it, when it is missing. */
   async missing(session: Session): Promise<string[]> {
     const [found] = await session.rows<{ schema: boolean; progress: boolean }>(
-      `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) AS schema,
-         EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      `SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AS schema,
+         EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            WHERE n.nspname = $1 AND c.relname = 'cdc_progress') AS progress`,
       [this.#schema],
     );

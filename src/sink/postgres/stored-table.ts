@@ -1,19 +1,21 @@
 import { incompatibleTable } from '../sink-errors.ts';
 import { deletedColumn, type SinkColumn, type SinkTable, versionColumn } from '../sink-table.ts';
-import type { StoredColumn } from '../type-map.ts';
-import type { TypeOptions } from './options.ts';
 import { nameList, quoteName, quoteText } from './sql-text.ts';
 import type { FoundTable } from './table-catalog.ts';
-import { mayBecomeNull, postgresTypes } from './type-map.ts';
+import type { PostgresColumn, PostgresTypes } from './type-map.ts';
 import { widens } from './widening.ts';
 
 /** What PostgreSQL cuts names to, without an error. */
 const maxNameBytes = 63;
 const systemColumns = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'];
 
-export interface TableOptions extends TypeOptions {
+/** How tables lie in the store. */
+export interface TableOptions {
   readonly schema: string;
   readonly deletes: 'hard' | 'soft';
+  readonly types: PostgresTypes;
+  /** The store can give a column another type. */
+  readonly canRetype: boolean;
 }
 
 /** A column as the store is to have it. */
@@ -34,9 +36,8 @@ export function tableName({ schema }: Pick<TableOptions, 'schema'>, table: SinkT
 /** How the table's columns lie in the store, in their order. */
 export function storedColumns(
   table: SinkTable,
-  options: TypeOptions,
-): (StoredColumn & { column: SinkColumn })[] {
-  const types = postgresTypes(options);
+  { types }: Pick<TableOptions, 'types'>,
+): (PostgresColumn & { column: SinkColumn })[] {
   return table.columns.map((column) => ({ ...types.stored(column), column }));
 }
 
@@ -67,7 +68,7 @@ export function planStatements(
   }
   assertOurs(table, found, options);
   const changes = [
-    ...wanted.flatMap((column) => changeOf(table, column, found)),
+    ...wanted.flatMap((column) => changeOf(table, column, found, options)),
     ...goneColumns(table, wanted, found, mayDrop),
   ];
   return [
@@ -77,10 +78,10 @@ export function planStatements(
 }
 
 function wantedColumns(table: SinkTable, options: TableOptions): WantedColumn[] {
-  const own = storedColumns(table, options).map(({ column, type }) => ({
+  const own = storedColumns(table, options).map(({ column, type, takesNull = false }) => ({
     name: column.name,
     type,
-    isNotNull: column.isKey || !(column.nullable || mayBecomeNull(column, options)),
+    isNotNull: column.isKey || !(column.nullable || takesNull),
     ...(column.comment !== undefined && column.comment !== '' && { comment: column.comment }),
   }));
   const version = { name: versionColumn, type: 'bigint', isNotNull: true };
@@ -93,7 +94,12 @@ function definition({ type, isNotNull, preset }: WantedColumn): string {
   return `${type}${isNotNull ? ' NOT NULL' : ''}${preset === undefined ? '' : ` DEFAULT ${preset}`}`;
 }
 
-function changeOf(table: SinkTable, column: WantedColumn, found: FoundTable): string[] {
+function changeOf(
+  table: SinkTable,
+  column: WantedColumn,
+  found: FoundTable,
+  { canRetype }: TableOptions,
+): string[] {
   const { name, type } = column;
   const known = found.columns.get(name);
   if (known === undefined) {
@@ -105,7 +111,7 @@ function changeOf(table: SinkTable, column: WantedColumn, found: FoundTable): st
   }
   const changes: string[] = [];
   if (!widens(type, known.type)) {
-    if (!widens(known.type, type)) {
+    if (!canRetype || !widens(known.type, type)) {
       throw incompatibleTable(
         table.source,
         `its column ${name} is ${known.type} in the store and would have to be ${type}.`,

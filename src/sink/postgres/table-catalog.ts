@@ -55,7 +55,7 @@ export async function findTable(
     [schema, target],
   );
   const [rows] = await session.rows<{ some: boolean }>(
-    `SELECT EXISTS (SELECT FROM ${quoteName(schema)}.${quoteName(target)}) AS some`,
+    `SELECT EXISTS (SELECT 1 FROM ${quoteName(schema)}.${quoteName(target)}) AS some`,
   );
   return {
     columns: new Map(

@@ -1,10 +1,18 @@
-import type { ColumnType } from '../../change/table-schema.ts';
 import type { SinkColumn } from '../sink-table.ts';
 import type { StoredColumn, TypeMap } from '../type-map.ts';
 import { engineJsonText, storeJsonText } from './json-text.ts';
 import type { TypeOptions } from './options.ts';
 import { quoteName } from './sql-text.ts';
 import { isImpossibleDate } from './text-dates.ts';
+
+export interface PostgresColumn extends StoredColumn {
+  /** Values may become NULL, so the column takes it although the source's does not. */
+  readonly takesNull?: true;
+}
+
+export interface PostgresTypes extends TypeMap {
+  stored(column: SinkColumn): PostgresColumn;
+}
 
 /**
  * PostgreSQL's types, spelled as `format_type` spells them, so that they can be compared as text.
@@ -24,7 +32,7 @@ import { isImpossibleDate } from './text-dates.ts';
  * | binary    | bytea                                 |                                                    |
  * | geometry  | bytea                                 | WKB; with a SRID PostGIS's EWKB                    |
  */
-export function postgresTypes(options: TypeOptions): TypeMap {
+export function postgresTypes(options: TypeOptions): PostgresTypes {
   return {
     stored: (column) => storedColumn(column, options),
     quote: quoteName,
@@ -36,12 +44,7 @@ export function postgresTypes(options: TypeOptions): TypeMap {
   };
 }
 
-/** True when values that cannot be dates become NULL, so that the column must take NULL. */
-export function mayBecomeNull(column: SinkColumn, { textDates }: TypeOptions): boolean {
-  return textDates === 'null' && isTextDate(column.type) && !column.isKey;
-}
-
-function storedColumn(column: SinkColumn, options: TypeOptions): StoredColumn {
+function storedColumn(column: SinkColumn, options: TypeOptions): PostgresColumn {
   const { type } = column;
   if ('text' in type && type.text) return textTemporal(column, options);
   switch (type.kind) {
@@ -50,7 +53,10 @@ function storedColumn(column: SinkColumn, options: TypeOptions): StoredColumn {
     case 'float':
       return floatColumn(type.bits);
     case 'decimal':
-      return { type: `numeric(${type.precision},${type.scale})`, canonical: numberText };
+      return {
+        type: `numeric(${type.precision},${type.scale})`,
+        canonical: decimalText(type.scale),
+      };
     case 'date':
       return { type: 'date', canonical: { store: (value) => `to_char(${value}, 'YYYY-MM-DD')` } };
     case 'datetime':
@@ -77,8 +83,13 @@ function storedColumn(column: SinkColumn, options: TypeOptions): StoredColumn {
 }
 
 const exactText = { store: (value: string) => `${value}::text` };
-/** The engine leaves trailing zeros out. */
-const numberText = { store: (value: string) => `trim_scale(${value}::numeric)::text` };
+/** With all digits behind the point, because each side has its own way with zeros there. */
+function decimalText(scale: number) {
+  return {
+    engine: (value: string) => `toDecimalString(${value}, ${scale})`,
+    store: (value: string) => `round(${value}::numeric, ${scale})::text`,
+  };
+}
 
 function intType(bits: number, unsigned: boolean): string {
   const size = unsigned ? bits * 2 : bits;
@@ -104,11 +115,13 @@ function floatColumn(bits: 32 | 64): StoredColumn {
 
 function momentColumn(kind: 'datetime' | 'timestamp', fsp: number): StoredColumn {
   const isMoment = kind === 'timestamp';
-  const format = `'YYYY-MM-DD HH24:MI:SS${fsp === 0 ? '' : `.FF${fsp}`}'`;
+  // To microseconds, and then cut: older servers know no shorter form.
+  const length = fsp === 0 ? 19 : 20 + fsp;
+  const text = (value: string) => `left(to_char(${value}, 'YYYY-MM-DD HH24:MI:SS.US'), ${length})`;
   return {
     type: `timestamp(${fsp}) ${isMoment ? 'with' : 'without'} time zone`,
     canonical: {
-      store: (value) => `to_char(${isMoment ? `${value} AT TIME ZONE 'UTC'` : value}, ${format})`,
+      store: (value) => text(isMoment ? `${value} AT TIME ZONE 'UTC'` : value),
     },
   };
 }
@@ -118,10 +131,10 @@ function timeColumn(fsp: number, choice: TypeOptions['time']): StoredColumn {
     return { type: 'text', render: (value) => `toString(${value})`, canonical: exactText };
   }
   const seconds = (value: string) => `CAST(${value}, 'Nullable(Decimal(18, ${fsp}))')`;
+  const { engine, store } = decimalText(fsp);
   const canonical = {
-    engine: (value: string) => `toString(${seconds(value)})`,
-    store: (value: string) =>
-      `trim_scale(round(extract(epoch from ${value})::numeric, ${fsp}))::text`,
+    engine: (value: string) => engine(seconds(value)),
+    store: (value: string) => store(`extract(epoch from ${value})`),
   };
   if (choice === 'interval') return { type: `interval(${fsp})`, canonical };
   return {
@@ -197,23 +210,20 @@ function ewkb(value: string): string {
   return `if(substring(${value}, 1, 4) = '\\0\\0\\0\\0', substring(${value}, 5), ${extended})`;
 }
 
-function isTextDate(type: ColumnType): boolean {
-  return 'text' in type && type.text === true && type.kind !== 'time';
-}
-
-function textTemporal(column: SinkColumn, options: TypeOptions): StoredColumn {
+function textTemporal(column: SinkColumn, options: TypeOptions): PostgresColumn {
   const { type } = column;
   if (options.textDates === 'text') return { type: 'text', canonical: exactText };
   if (type.kind === 'time') return textTime(type.fsp, options.time);
   const isMoment = type.kind === 'datetime' || type.kind === 'timestamp';
   const { text: _, ...plain } = isMoment ? type : { kind: 'date' as const, text: true };
   const { type: name, canonical } = storedColumn({ ...column, type: plain }, options);
-  if (mayBecomeNull(column, options)) {
+  if (options.textDates === 'null' && !column.isKey) {
     const orNull = (value: string) => `if(${isImpossibleDate(value)}, NULL, ${value})`;
     return {
       type: name,
       render: orNull,
       canonical: { ...canonical, engine: orNull },
+      takesNull: true,
       note: 'impossible dates are NULL',
     };
   }
