@@ -235,10 +235,17 @@ export const errorRegistry = {
     meaning: 'A sink’s store is at another place than this process had left it at.',
     remedy: 'Nothing; if it goes on, another process fills the same store: stop one of the two.',
   },
+  CDC_SINK_FENCED: {
+    kind: 'operator',
+    meaning:
+      'Another cdc process has begun to write into the store of a sink, so this one stopped.',
+    remedy: 'Leave one of the two running; two sinks need different values of `prefix`.',
+  },
   CDC_SINK_REJECTED: {
     kind: 'operator',
     meaning: 'The store of a sink refused rows.',
-    remedy: 'See `cdc deadletter list --sink <name>`; correct the cause, then `cdc deadletter replay`.',
+    remedy:
+      'See `cdc deadletter list --sink <name>`; correct the cause, then `cdc deadletter replay`.',
   },
   CDC_SINK_INCOMPATIBLE: {
     kind: 'operator',
@@ -262,8 +269,10 @@ export const errorRegistry = {
   },
   CDC_SINK_FOREIGN: {
     kind: 'operator',
-    meaning: 'A table in a sink’s store was filled by another project, or by an earlier life of this one.',
-    remedy: 'Give the sink another database or prefix, or fill it anew: `cdc init --sink <name> --restart`.',
+    meaning:
+      'A table in a sink’s store was filled by another project, or by an earlier life of this one.',
+    remedy:
+      'Give the sink another database or prefix, or fill it anew: `cdc init --sink <name> --restart`.',
   },
   CDC_SINK_FAILED: {
     kind: 'operator',

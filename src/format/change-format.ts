@@ -61,7 +61,7 @@ export interface ChangePlace {
 export interface ChangeEncoder {
   /**
    * Takes in the change that begins at `at` (with a row of `_deleted` = 2 first, it is an update and
-   * spans two rows); returns where the next one begins.
+   * spans two rows); returns where the next one begins, or -1 when `rows` end before that.
    */
   read(rows: Buffer, at: number): number;
   /** After `read`. */

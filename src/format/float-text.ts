@@ -54,7 +54,13 @@ function writeShortest(to: Buffer, at: number, value: number): number {
   return writeNumber(to, at, Number(value.toPrecision(9)));
 }
 
+/** NaN and the infinities, which JSON has no numbers for, as its other writers do: `"NaN"`, `"-Infinity"`. */
+export function writeNotFinite(to: Buffer, at: number, value: number): number {
+  return at + to.write(`"${value}"`, at, 'latin1');
+}
+
 function writeNumber(to: Buffer, at: number, value: number): number {
   const text = String(value);
-  return at + to.write(/[.e]/.test(text) ? text : `${text}.0`, at, 'latin1');
+  const isWhole = Number.isFinite(value) && !/[.e]/.test(text);
+  return at + to.write(isWhole ? `${text}.0` : text, at, 'latin1');
 }

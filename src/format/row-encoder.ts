@@ -62,7 +62,10 @@ export class RowEncoder implements ChangeEncoder {
       this.#view = new DataView(rows.buffer, rows.byteOffset, rows.length);
     }
     const view = this.#view;
+    const last = rows.length - trailerBytes;
     let end = this.#code.walk(rows, view, at, this.#row);
+    // Behind the end of the rows the walk reads nothing, and may be anywhere.
+    if (!(end <= last)) return -1;
     const deleted = rows[end + 8] as number;
     this.action = deleted === 1 ? 2 : 0;
     if (deleted === 2) {
@@ -71,6 +74,7 @@ export class RowEncoder implements ChangeEncoder {
       this.#before = before;
       this.action = 1;
       end = this.#code.walk(rows, view, end + trailerBytes, this.#row);
+      if (!(end <= last)) return -1;
     }
     this.versionLow = view.getUint32(end, true);
     this.versionHigh = view.getUint32(end + 4, true);

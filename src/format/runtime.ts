@@ -9,7 +9,7 @@ import {
   writeUint32,
   writeUint64,
 } from './digits.ts';
-import { writeFloat32, writeFloat64 } from './float-text.ts';
+import { writeFloat32, writeFloat64, writeNotFinite } from './float-text.ts';
 import { writeDate, writeDatetime, writeTicks, writeTime } from './temporal-digits.ts';
 import { copyPlain, writeBase64, writeEscaped, writeGeometry, writeLatin1 } from './text-bytes.ts';
 
@@ -93,6 +93,7 @@ export const runtime = {
   writeInt64,
   writeLatin1,
   writeMillis,
+  writeNotFinite,
   writePadded,
   writeRounded,
   writeScaled,

@@ -87,7 +87,7 @@ function addFixedText(code: JsonCode, type: ColumnType, style: ValueStyle): void
       code.run(integer(type.bits, type.unsigned), 20);
       return;
     case 'float':
-      code.run(`q = writeFloat${type.bits}(o, q, v.getFloat${type.bits}(p, true));`, 32);
+      addFloat(code, type.bits, style.quotesNumbers);
       return;
     case 'decimal':
       addDecimal(code, type.precision, type.scale, style.roundsDecimals === true);
@@ -126,6 +126,18 @@ function integer(bits: 8 | 16 | 32 | 64, unsigned: boolean): string {
       : 'q = writeInt32(o, q, v.getInt16(p, true));';
   }
   return unsigned ? 'q = writeSmall(o, q, b[p]);' : 'q = writeInt32(o, q, v.getInt8(p));';
+}
+
+/** A source has only finite ones, a model may compute others. */
+function addFloat(code: JsonCode, bits: 32 | 64, isQuoted: boolean): void {
+  const value = `v.getFloat${bits}(p, true)`;
+  const write = `q = writeFloat${bits}(o, q, ${value});`;
+  if (isQuoted) code.run(write, 32);
+  else
+    code.run(
+      `if (Number.isFinite(${value})) ${write} else q = writeNotFinite(o, q, ${value});`,
+      32,
+    );
 }
 
 /** Up to 15 digits are exact in a double. */

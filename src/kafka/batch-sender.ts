@@ -52,6 +52,18 @@ export class BatchSender {
     return this.#store(lane, sealed, bytes - lane.batch.bytes);
   }
 
+  /** As `send`; throws CDC_LOG_MESSAGE_TOO_LARGE by itself when the batch is larger than `maxBytes` as it would be sent. */
+  sendUpTo(lane: PartitionLane, maxBytes: number): Promise<StoredBatch> {
+    const { topic, batch } = lane;
+    const { bytes } = batch;
+    const sealed = Promise.resolve(batch.seal(this.#compressionFor(bytes))).then((whole) => {
+      if (whole.bytes.length <= maxBytes) return whole;
+      whole.release?.();
+      throw tooLarge(topic, whole.bytes.length, maxBytes);
+    });
+    return this.#store(lane, sealed, bytes);
+  }
+
   /** Resolves when encoding may go on. */
   async room(): Promise<void> {
     while (this.#inFlightBytes > maxInFlightBytes) {
@@ -92,4 +104,9 @@ function createdAnew(topic: string): CdcError {
   return new CdcError('CDC_KAFKA_TOPIC_NOT_FOUND', `Topic ${topic} was deleted and created anew.`, {
     details: { topic },
   });
+}
+
+function tooLarge(topic: string, bytes: number, limit: number): CdcError {
+  const message = `Appending to topic ${topic}: ${bytes} bytes are more than its max.message.bytes of ${limit}.`;
+  return new CdcError('CDC_LOG_MESSAGE_TOO_LARGE', message, { details: { topic, bytes, limit } });
 }

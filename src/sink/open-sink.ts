@@ -1,5 +1,6 @@
 import type { Logger } from '../ops/logger.ts';
 import { openClickhouseSink } from './clickhouse/clickhouse-sink.ts';
+import { openKafkaSink } from './kafka/kafka-sink.ts';
 import { openMemorySink } from './memory/memory-sink.ts';
 import type { SinkOptions } from './options.ts';
 import { PostgresSink } from './postgres/postgres-sink.ts';
@@ -21,6 +22,8 @@ export async function openSink(options: SinkOptions, context: SinkContext): Prom
   switch (options.type) {
     case 'clickhouse':
       return openClickhouseSink(options, context);
+    case 'kafka':
+      return await openKafkaSink(options, context);
     case 'memory':
       return openMemorySink(options, context);
     case 'postgres':

@@ -6,7 +6,9 @@ import type { SinkTable } from '../sink-table.ts';
 /** The table as messages describe it: under its name in the warehouse. */
 export function messageSchema({ source, columns, key, comment }: SinkTable): TableSchema {
   const facts = columns.map(({ name, type, nullable }) => [name, type, nullable]);
-  const version = createHash('sha256').update(JSON.stringify([facts, key])).digest('hex');
+  const version = createHash('sha256')
+    .update(JSON.stringify([facts, key]))
+    .digest('hex');
   return {
     table: source as TableId,
     version: version.slice(0, 12),

@@ -1,11 +1,9 @@
 import { CdcError } from '../../errors.ts';
 import type { ChangeEncoder, ChangePlace } from '../../format/change-format.ts';
-import { writeUint64 } from '../../format/digits.ts';
 import type { BatchSender, PartitionLane } from '../../kafka/batch-sender.ts';
 import { partitionOf } from '../../kafka/murmur2.ts';
-import { encodeHeaderName } from '../../kafka/record-batch-writer.ts';
 import { ByteWriter } from '../../lib/byte-writer.ts';
-import { recordHeader } from './record-headers.ts';
+import { putHeaders } from './record-headers.ts';
 import type { OpenTopic } from './topic-writer.ts';
 
 /** A batch is sent at this size, uncompressed, where the topic takes as much. */
@@ -15,14 +13,11 @@ const largestBatch = 960 * 1024;
 /** `_row` UInt64 and how many images follow, 1 or 2. */
 const frontBytes = 9;
 
-const versionName = encodeHeaderName(recordHeader.version);
-
 export interface MessageWriterOptions extends OpenTopic {
   readonly sender: BatchSender;
   readonly encoder: ChangeEncoder;
-  /** Headers that are the same in every message; see `encodeHeaders`. */
+  /** As `tableHeaders` makes them. */
   readonly headers: Buffer;
-  readonly headerCount: number;
   readonly place: ChangePlace;
   /** Deletes are followed by a message without value. */
   readonly hasTombstones: boolean;
@@ -117,14 +112,8 @@ export class MessageWriter {
   }
 
   #endRecord({ batch }: PartitionLane): void {
-    const { encoder, headers, headerCount } = this.#options;
-    batch.beginHeaders(headerCount + 1);
-    batch.putHeaders(headers);
-    batch.beginHeader(versionName);
-    const { writer } = batch;
-    const { versionLow, versionHigh } = encoder;
-    writer.offset = writeUint64(writer.buffer, writer.offset, versionLow | 0, versionHigh | 0);
-    batch.endHeader();
+    const { encoder, headers } = this.#options;
+    putHeaders(batch, headers, encoder.versionHigh, encoder.versionLow);
     batch.endRecord();
   }
 

@@ -5,9 +5,9 @@ import { commonFields, overridesOf } from '../common-options.ts';
 
 /** A changelog of each table in a topic of its own. */
 export const kafkaSinkOptions = z.strictObject({
-  type: z
-    .literal('kafka')
-    .meta({ description: 'Topics of a Kafka cluster: the changes of each table, for others to read.' }),
+  type: z.literal('kafka').meta({
+    description: 'Topics of a Kafka cluster: the changes of each table, for others to read.',
+  }),
   ...commonFields,
   naming: commonFields.naming.default('{database}.{table}').meta({
     description:
@@ -15,7 +15,8 @@ export const kafkaSinkOptions = z.strictObject({
   }),
   ...kafkaConnectionFields,
   prefix: topicPrefix.optional().meta({
-    description: 'Begins the names of all topics. Default: `<name of the project>.<name of the sink>`.',
+    description:
+      'Begins the names of all topics. Default: `<name of the project>.<name of the sink>`.',
   }),
   ...topicFields,
   compaction: z.boolean().default(true).meta({

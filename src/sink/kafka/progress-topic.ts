@@ -1,8 +1,8 @@
 import { CdcError } from '../../errors.ts';
 import type { KafkaCluster } from '../../kafka/kafka-cluster.ts';
 import { readRecords } from '../../kafka/read-records.ts';
-import { RecordBatchWriter } from '../../kafka/record-batch-writer.ts';
 import type { SealedBatch } from '../../kafka/record-batch.ts';
+import { RecordBatchWriter } from '../../kafka/record-batch-writer.ts';
 import type { Progress } from '../sink.ts';
 import type { SinkTable } from '../sink-table.ts';
 

@@ -11,13 +11,6 @@ interface StagedNames {
   readonly next: string;
 }
 
-/** Tables of one table of a sink, as SQL. */
-function stagedNames(sink: string, { target }: SinkTable): StagedNames {
-  const name = (part: string) =>
-    `${quoteIdentifier(database)}.${quoteIdentifier(`${sink}/${target}${part}`)}`;
-  return { sent: name(''), next: name('~next') };
-}
-
 /** How a batch goes out. */
 export interface StagedBatch {
   /** Which attempt at staging it is: rows of another one may still be arriving. */
@@ -41,26 +34,28 @@ export interface ReadOptions {
  */
 export class StagedSql {
   readonly #table: SinkTable;
+  readonly #name: string;
   readonly #names: StagedNames;
 
   /** `sink`: its name. */
   constructor(sink: string, table: SinkTable) {
     this.#table = table;
-    this.#names = stagedNames(sink, table);
+    this.#name = `${sink}/${table.target}`;
+    this.#names = { sent: quoted(this.#name), next: quoted(`${this.#name}~next`) };
   }
 
   /** Both tables as they have to be, if they are not there. */
   create(): string[] {
     return [
       `CREATE DATABASE IF NOT EXISTS ${quoteIdentifier(database)}`,
-      `CREATE TABLE IF NOT EXISTS ${this.createSent(this.#names.sent)}`,
+      `CREATE TABLE IF NOT EXISTS ${this.#createSent(this.#names.sent)}`,
       `CREATE TABLE IF NOT EXISTS ${this.#names.next} (_attempt UInt64, _row UInt64, ${this.#columns()}) ` +
         `ENGINE = MergeTree ORDER BY (${versionColumn}, _row)`,
     ];
   }
 
   /** Without `is deleted` in the engine's own words: FINAL would hide which version a deletion had. */
-  createSent(name: string): string {
+  #createSent(name: string): string {
     const key = this.#table.key.map(quoteIdentifier).join(', ');
     return `${name} (${this.#columns()}) ENGINE = ReplacingMergeTree(${versionColumn}) ORDER BY (${key})`;
   }
@@ -68,16 +63,21 @@ export class StagedSql {
   /** Makes the rows that were sent fit columns that have changed: what is new has no value in them. */
   refit(kept: readonly string[]): string[] {
     const { sent, next } = this.#names;
-    const other = sent.replace(/`$/, '~refit`');
+    const other = quoted(`${this.#name}~refit`);
     const names = [...kept, versionColumn, deletedColumn].map(quoteIdentifier).join(', ');
     return [
       `DROP TABLE IF EXISTS ${other} SYNC`,
-      `CREATE TABLE ${this.createSent(other)}`,
+      `CREATE TABLE ${this.#createSent(other)}`,
       `INSERT INTO ${other} (${names}) SELECT ${names} FROM ${sent}`,
       `EXCHANGE TABLES ${sent} AND ${other}`,
       `DROP TABLE IF EXISTS ${other} SYNC`,
       `DROP TABLE IF EXISTS ${next} SYNC`,
     ];
+  }
+
+  /** SELECT of the names of the columns that the rows sent have as of now. */
+  sentColumns(): string {
+    return `SELECT name FROM system.columns WHERE database = ${quoteString(database)} AND table = ${quoteString(this.#name)}`;
   }
 
   drop(): string[] {
@@ -95,13 +95,13 @@ export class StagedSql {
     ];
   }
 
-  /** Rows that readers have and that are older than `below`, as deletions of that version; with `isAll` of any version. */
-  retraction(below: bigint, isAll: boolean): string {
+  /** Rows that readers have, as deletions: those older than `below`, as of that version, or all. */
+  retraction(below?: bigint): string {
     const names = this.#table.columns.map(({ name }) => quoteIdentifier(name)).join(', ');
-    const version = isAll ? versionColumn : `toUInt64(${below})`;
-    const older = isAll ? '' : ` AND ${versionColumn} < ${below}`;
+    const version = below === undefined ? versionColumn : `toUInt64(${below})`;
+    const older = below === undefined ? '' : ` AND ${versionColumn} < ${below}`;
     return (
-      `SELECT ${names}, ${version} AS ${versionColumn}, toUInt8(1) AS ${deletedColumn} FROM ` +
+      `SELECT ${names}, ${version}, toUInt8(1) FROM ` +
       `(SELECT * FROM ${this.#names.sent} FINAL WHERE ${deletedColumn} = 0${older})`
     );
   }
@@ -178,6 +178,10 @@ export class StagedSql {
       `[tuple(${names.map((name) => `${of}.${quoteIdentifier(name)}`).join(', ')})]`;
     return `${side('n')} = ${side('s')}`;
   }
+}
+
+function quoted(name: string): string {
+  return `${quoteIdentifier(database)}.${quoteIdentifier(name)}`;
 }
 
 function except(rows: readonly string[]): string {

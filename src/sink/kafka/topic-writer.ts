@@ -4,7 +4,12 @@ import { readRecords } from '../../kafka/read-records.ts';
 import { RecordBatchWriter } from '../../kafka/record-batch-writer.ts';
 import type { SinkTable } from '../sink-table.ts';
 import type { KafkaSinkOptions } from './options.ts';
-import { encodeTableRecord, readTableRecords, type TableRecord, topicLost } from './progress-topic.ts';
+import {
+  encodeTableRecord,
+  readTableRecords,
+  type TableRecord,
+  topicLost,
+} from './progress-topic.ts';
 import { recordHeader } from './record-headers.ts';
 import { maxMessageBytes, type SinkTopics } from './sink-topics.ts';
 import { TopicTail } from './topic-tail.ts';
@@ -49,7 +54,11 @@ export class TopicWriter implements AsyncDisposable {
       const found = await cluster.describeTopics(names);
       const partitions = new Map([[progress, [0]]]);
       for (const [topic, description] of found) {
-        if (description !== undefined) partitions.set(topic, description.partitions.map(({ id }) => id));
+        if (description !== undefined)
+          partitions.set(
+            topic,
+            description.partitions.map(({ id }) => id),
+          );
       }
       await producer.fence(partitions);
       const records = await readTableRecords(cluster, progress);
@@ -79,9 +88,12 @@ export class TopicWriter implements AsyncDisposable {
 
   /** The topic of a table that has a record. Throws CDC_SINK_INCOMPATIBLE when it is not what the record says. */
   topic(source: string): Promise<OpenTopic> {
-    const open = this.#open.get(source) ?? this.#openTopic(source);
-    this.#open.set(source, open);
-    return open;
+    const known = this.#open.get(source);
+    if (known !== undefined) return known;
+    const opened = this.#openTopic(source);
+    this.#open.set(source, opened);
+    opened.catch(() => this.#open.delete(source));
+    return opened;
   }
 
   /** Creates the topic of a table if there is none, and its first record. */
@@ -120,7 +132,10 @@ export class TopicWriter implements AsyncDisposable {
     const { topic, ends } = record;
     const description = (await cluster.describeTopics([topic])).get(topic);
     if (description === undefined) throw topicLost(source, topic, 'was deleted');
-    await this.#fence(topic, description.partitions.map(({ id }) => id));
+    await this.#fence(
+      topic,
+      description.partitions.map(({ id }) => id),
+    );
     const bounds = await cluster.bounds(topic);
     if (bounds.length !== ends.length) {
       // A key would be in two partitions, its changes in no order.
