@@ -1,9 +1,12 @@
 import type { Logger } from '../ops/logger.ts';
 import { openClickhouseSink } from './clickhouse/clickhouse-sink.ts';
+import { HologresSink } from './hologres/hologres-sink.ts';
 import { openKafkaSink } from './kafka/kafka-sink.ts';
+import { openLakeSink } from './lake/lake-sink.ts';
 import { openMemorySink } from './memory/memory-sink.ts';
 import type { SinkOptions } from './options.ts';
 import { PostgresSink } from './postgres/postgres-sink.ts';
+import { RedisSink } from './redis/redis-sink.ts';
 import type { RowEngine } from './row-engine.ts';
 import type { Sink } from './sink.ts';
 
@@ -24,9 +27,15 @@ export async function openSink(options: SinkOptions, context: SinkContext): Prom
       return openClickhouseSink(options, context);
     case 'kafka':
       return await openKafkaSink(options, context);
+    case 'lake':
+      return openLakeSink(options, context);
     case 'memory':
       return openMemorySink(options, context);
+    case 'hologres':
+      return new HologresSink(options);
     case 'postgres':
       return new PostgresSink(options);
+    case 'redis':
+      return new RedisSink(options, context);
   }
 }

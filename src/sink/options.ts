@@ -1,15 +1,21 @@
 import { z } from 'zod';
 import { clickhouseSinkOptions } from './clickhouse/options.ts';
+import { hologresSinkOptions } from './hologres/options.ts';
 import { kafkaSinkOptions } from './kafka/options.ts';
+import { lakeSinkOptions } from './lake/options.ts';
 import { memorySinkOptions } from './memory/options.ts';
 import { postgresSinkOptions } from './postgres/options.ts';
+import { redisSinkOptions } from './redis/options.ts';
 
 /** Stores beside the warehouse, each with the options of its kind. */
 export const sinkOptions = z.discriminatedUnion('type', [
   clickhouseSinkOptions,
   kafkaSinkOptions,
+  lakeSinkOptions,
+  hologresSinkOptions,
   memorySinkOptions,
   postgresSinkOptions,
+  redisSinkOptions,
 ]);
 
 export type SinkOptions = z.output<typeof sinkOptions>;

@@ -1,4 +1,5 @@
 import type { Progress } from '../sink.ts';
+import type { ColumnAnnotation } from './parquet/footer.ts';
 
 /**
  * A table of a lake: data files that never change, and a log of *snapshots*, each of which says which files there are, which of
@@ -10,19 +11,30 @@ import type { Progress } from '../sink.ts';
  * - Formats that others understand say which rows are dead; in the plain one readers find out by the versions.
  */
 export interface TableFormat {
+  /** Data files lie below it: `data/`, or none. */
+  readonly dataFolder: string;
+  /** What the files of this format need to say that the engine does not (parquet/footer.ts). */
+  annotations(table: LakeSchema): ReadonlyMap<string, ColumnAnnotation>;
   /** The newest snapshot in the store; undefined: no table. */
   read(): Promise<LakeSnapshot | undefined>;
   /** Throws `CommitConflict` when somebody else has made the next snapshot. */
   commit(before: LakeSnapshot | undefined, change: TableChange): Promise<LakeSnapshot>;
+  /** Which rows of a file are dead is known without the other files. */
+  readonly knowsDeadRows: boolean;
   /**
-   * SELECT of `file` (name without folder) and `pos` of the rows of these files that are dead, as the snapshot says; undefined: none,
-   * or the format does not say.
+   * SELECT of `columns` of the rows that have to be kept when these files are written anew; of all files together these are the
+   * current rows. `where`: only those, a condition over the key.
    */
-  deadRows(snapshot: LakeSnapshot, files: readonly DataFile[]): Promise<string | undefined>;
-  /** Names of files of the log that nobody needs any more are removed; `before` in ms. */
+  survivors(
+    snapshot: LakeSnapshot,
+    files: readonly DataFile[],
+    columns: string,
+    where?: string,
+  ): Promise<string>;
+  /** Removes what the log kept of snapshots older than `before`, in ms, and does not need. */
   expire(snapshot: LakeSnapshot, before: number): Promise<void>;
-  /** Names of all files that the log, of now or of before, refers to: they are not to be removed. */
-  references(snapshot: LakeSnapshot): Promise<ReadonlySet<string>>;
+  /** Names of all files besides the log's own that the snapshot needs. */
+  references(snapshot: LakeSnapshot): ReadonlySet<string>;
 }
 
 export interface LakeSnapshot {
@@ -39,8 +51,10 @@ export interface LakeSchema {
   readonly columns: readonly LakeColumn[];
   readonly key: readonly string[];
   readonly comment?: string;
-  /** Ids up to it were given to columns, also to such as are gone. */
+  /** Ids up to it were given to columns, also to such as are gone; 1 is that of `_version`. */
   readonly lastId: number;
+  /** Names of columns that are gone, but perhaps still in data files. */
+  readonly dropped: readonly string[];
 }
 
 export interface LakeColumn {
@@ -73,7 +87,7 @@ export interface DataFile {
   readonly rows: number;
   /** Rows that are dead; 0 where the format does not say. */
   readonly deadRows: number;
-  /** Deletions, and rows older than others, are not in it, at least not at the time it was made. */
+  /** Made by compaction of all files of the time, so without deletions. */
   readonly isBase: boolean;
 }
 
@@ -83,15 +97,8 @@ export interface TableChange {
   readonly progress?: Progress;
   readonly added?: readonly DataFile[];
   readonly removed?: readonly DataFile[];
-  /** Rows that were not dead before. */
-  readonly dead?: NewlyDead;
-}
-
-export interface NewlyDead {
-  /** SELECT of `file` and `pos`, among files of the snapshot and added ones. */
-  readonly query: string;
-  /** How many of each file, by its name without folder; no file without. */
-  readonly counts: ReadonlyMap<string, number>;
+  /** SELECT of `file` (a name without folder) and `pos` of rows that are dead from now on, or were before. */
+  readonly dead?: string;
 }
 
 /** Somebody else was faster; the newest snapshot says what to do. */
@@ -101,12 +108,9 @@ export function fileName(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1);
 }
 
-/** The files of the next snapshot. */
+/** The files of the next snapshot, those that lose rows apart. */
 export function filesAfter(before: LakeSnapshot | undefined, change: TableChange): DataFile[] {
   const removed = new Set(change.removed?.map(({ name }) => name));
   const kept = (before?.files ?? []).filter(({ name }) => !removed.has(name));
-  return [...kept, ...(change.added ?? [])].map((file) => {
-    const more = change.dead?.counts.get(fileName(file.name)) ?? 0;
-    return more === 0 ? file : { ...file, deadRows: file.deadRows + more };
-  });
+  return [...kept, ...(change.added ?? [])];
 }

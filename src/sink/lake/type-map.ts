@@ -1,5 +1,6 @@
 import type { ColumnType } from '../../change/table-schema.ts';
-import { quoteIdentifier } from '../../engine/sql-quote.ts';
+import { clickhouseType } from '../../engine/column-type.ts';
+import { quoteIdentifier, quoteString } from '../../engine/sql-quote.ts';
 import type { SinkColumn } from '../sink-table.ts';
 import type { StoredColumn, TypeMap } from '../type-map.ts';
 import type { ColumnAnnotation } from './parquet/footer.ts';
@@ -12,7 +13,7 @@ const decimalDigits = 38;
 
 interface LakeRule {
   readonly type: LakeType;
-  readonly render?: (value: string) => string;
+  readonly render?: (value: string, column: SinkColumn) => string;
   readonly canonical?: (value: string) => string;
   readonly note?: string;
 }
@@ -77,21 +78,20 @@ function intRule(bits: number, unsigned: boolean, format: LakeFormatName): LakeR
   if (unsigned && bits === 64) {
     return {
       type: 'decimal(20,0)',
-      render: (value) => `toDecimal128(${value}, 0)`,
+      render: (value, { nullable }) =>
+        `CAST(${value}, '${nullable ? 'Nullable(Decimal(20, 0))' : 'Decimal(20, 0)'}')`,
       note: 'decimal, because there is no unsigned type',
     };
   }
-  const wanted = unsigned ? bits * 2 : bits;
-  const least = format === 'iceberg' ? 32 : 8;
-  const size = Math.max(wanted, least);
+  const size = Math.max(unsigned ? bits * 2 : bits, format === 'iceberg' ? 32 : 8);
   const type = intTypes[size as keyof typeof intTypes];
-  return { type, ...(size !== bits || unsigned ? { render: (value) => `toInt${size}(${value})` } : {}) };
+  if (size === bits && !unsigned) return { type };
+  return { type, render: (value) => `toInt${size}(${value})` };
 }
 
 const intTypes = { 8: 'byte', 16: 'short', 32: 'int', 64: 'long' } as const;
 
 export interface LakeTypeMap extends TypeMap {
-  /** The type in the words of this program's lakes, whatever the format calls it. */
   lakeType(column: SinkColumn): LakeType;
   /** The canonical text of a value that was read from a data file. */
   text(column: SinkColumn, value: string): string;
@@ -103,7 +103,7 @@ export function lakeTypes(format: LakeFormatName): LakeTypeMap {
       const { type, render, canonical, note } = ruleOf(column.type, format);
       return {
         type: format === 'iceberg' ? icebergType(type) : type,
-        ...(render !== undefined && { render: nullSafe(column, render, type) }),
+        ...(render !== undefined && { render: (value) => render(value, column) }),
         ...(canonical !== undefined && { canonical: { engine: canonical } }),
         ...(note !== undefined && { note }),
       };
@@ -113,34 +113,75 @@ export function lakeTypes(format: LakeFormatName): LakeTypeMap {
       const { type, canonical } = ruleOf(column.type, format);
       if (canonical !== undefined) return canonical(value);
       if (type === 'string') return value;
-      return `toString(CAST(${value}, ${quoteType(column)}))`;
+      const own = clickhouseType({ type: column.type, nullable: true });
+      return `toString(CAST(${value}, ${quoteString(own)}))`;
     },
     quote: quoteIdentifier,
-    notes: notes[format],
+    notes: [
+      'Columns may be NULL in the lake, except those of the key.',
+      format === 'parquet'
+        ? 'Each row has `_version` and `_deleted`; the newest version of a key is its current row, unless it is deleted.'
+        : 'Each row has `_version`; only current rows are seen.',
+    ],
   };
 }
 
-/** Of the engine, in SQL: the type may say Nullable already, and what is read always may be NULL. */
-function quoteType({ engineType }: SinkColumn): string {
-  const inner = /^Nullable\((.*)\)$/.exec(engineType)?.[1] ?? engineType;
-  return `'Nullable(${inner.replace(/\\/g, '\\\\').replace(/'/g, "\\'")})'`;
+/** In the words of Iceberg's specification. */
+export function icebergType(type: LakeType): string {
+  return icebergNames[type] ?? type.replace(',', ', ');
 }
 
-/** A cast of the engine keeps NULL, but a decimal has its digits from its type. */
-function nullSafe(
-  _column: SinkColumn,
-  render: (value: string) => string,
-  type: LakeType,
-): (value: string) => string {
-  const decimal = /^decimal\((\d+),(\d+)\)$/.exec(type);
-  if (decimal === null) return render;
-  return (value) => `CAST(${value}, if(isNull(${value}), 1, 1) ? 'Decimal(20, 0)' : '')`;
+const icebergNames: Readonly<Record<string, string>> = {
+  byte: 'int',
+  short: 'int',
+  timestamp: 'timestamptz',
+  timestamp_ntz: 'timestamp',
+};
+
+/** What has to be said in a data file that the engine does not say (parquet/footer.ts). */
+export function annotationOf({ id, type }: LakeColumn, withIds: boolean): ColumnAnnotation {
+  return {
+    ...(withIds && { fieldId: id }),
+    ...(type === 'timestamp_ntz' && { isLocalTime: true }),
+    ...(type === 'binary' && { isBinary: true }),
+  };
 }
 
-/** The type of a column in a data file, as the engine reads it. Only keys are never NULL. */
+/** True when every value of `from` is the same value in `to`. */
+export function isLakeWidening(from: LakeType, to: LakeType): boolean {
+  if (from === to) return true;
+  const before = decimalOf(from);
+  const after = decimalOf(to);
+  if (before === undefined || after === undefined) {
+    return (
+      widenings.has(`${from} ${to}`) || (isInt(from) && isInt(to) && intOrder(from) < intOrder(to))
+    );
+  }
+  const moreScale = after.scale - before.scale;
+  return moreScale >= 0 && after.precision - before.precision >= moreScale;
+}
+
+/** From int types to decimals the engine would have to look at each value. */
+const widenings: ReadonlySet<string> = new Set(['float double']);
+
+function isInt(type: LakeType): boolean {
+  return intOrder(type) >= 0;
+}
+
+function intOrder(type: LakeType): number {
+  return ['byte', 'short', 'int', 'long'].indexOf(type);
+}
+
+function decimalOf(type: LakeType) {
+  const match = /^decimal\((\d+),(\d+)\)$/.exec(type);
+  if (match === null) return undefined;
+  return { precision: Number(match[1]), scale: Number(match[2]) };
+}
+
+/** The type of a column in a data file, as the engine reads it. */
 export function engineTypeOf(type: LakeType): string {
-  const decimal = /^decimal\((\d+),(\d+)\)$/.exec(type);
-  if (decimal !== null) return `Decimal(${decimal[1]}, ${decimal[2]})`;
+  const decimal = decimalOf(type);
+  if (decimal !== undefined) return `Decimal(${decimal.precision}, ${decimal.scale})`;
   return engineTypes[type as keyof typeof engineTypes];
 }
 
