@@ -11,7 +11,7 @@ import { registerRun } from './command/run.ts';
 import { registerStatus } from './command/status.ts';
 import { registerTemplate } from './command/template.ts';
 import { registerTopics } from './command/topics.ts';
-import { registerVerify } from './command/verify.ts';
+import { registerRepair, registerVerify } from './command/verify.ts';
 import type { CommandContext } from './context.ts';
 
 const exitCodes = `
@@ -52,6 +52,7 @@ export function createProgram(context: CommandContext): Command {
   registerStatus(program, context);
   registerQuery(program, context);
   registerVerify(program, context);
+  registerRepair(program, context);
   registerReplay(program, context);
   registerDeadLetter(program, context);
   registerLayers(program, context);

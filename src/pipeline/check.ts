@@ -13,6 +13,7 @@ import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
 import type { Logger } from '../ops/logger.ts';
 import { checkLog } from './check-log.ts';
 import { checkRoutes } from './check-routes.ts';
+import { checkSinks } from './check-sinks.ts';
 import { openProjectLayers, openSource } from './compose.ts';
 import { openRouter } from './open-router.ts';
 
@@ -43,6 +44,7 @@ export async function checkProject(config: ProjectConfig, logger: Logger): Promi
   );
   const tables = [...openRouter(config).tables(schemas).values()];
   problems.push(...(await checkModels(config, tables, logger)));
+  problems.push(...(await checkSinks(config, tables, logger)));
   return {
     source: source?.server ?? null,
     warehouse,

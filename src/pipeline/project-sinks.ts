@@ -8,6 +8,7 @@ import type { Logger } from '../ops/logger.ts';
 import { DeadRows } from '../sink/dead-rows.ts';
 import { openSink } from '../sink/open-sink.ts';
 import type { SinkOptions } from '../sink/options.ts';
+import type { RowEngine } from '../sink/row-engine.ts';
 import type { Sink } from '../sink/sink.ts';
 import { WarehouseFeed } from './sink-feed.ts';
 import { ownerOf } from './sink-requests.ts';
@@ -90,7 +91,7 @@ export class ProjectSinks implements AsyncDisposable {
 export function openProjectSink(
   { name, stateFolder }: ProjectConfig,
   options: SinkOptions,
-  { engine, logger }: Pick<SinkParts, 'engine' | 'logger'>,
+  { engine, logger }: { readonly engine: RowEngine; readonly logger: Logger },
 ): Promise<Sink> {
   return openSink(options, { engine, logger, project: name, stateFolder });
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { TableId } from '../change/table-id.ts';
+import { refillKeys } from './sink-requests.ts';
 
 const rebuildPrefix = 'rebuild/';
 
@@ -13,10 +14,11 @@ export function pendingRebuilds(catalog: Catalog): Map<TableId, string> {
   return new Map([...found].map(([key, id]) => [key.slice(rebuildPrefix.length), id]));
 }
 
-/** Asks for the rebuild of everything that reads these tables. */
+/** Asks for the rebuild of everything that reads these tables; sinks get the tables once more. */
 export async function requestRebuild(catalog: Catalog, tables: readonly TableId[]): Promise<void> {
   const id = randomUUID();
-  await catalog.batch(Object.fromEntries(tables.map((table) => [rebuildPrefix + table, id])));
+  const rebuilds = tables.map((table) => [rebuildPrefix + table, id]);
+  await catalog.batch({ ...Object.fromEntries(rebuilds), ...refillKeys(catalog, tables) });
 }
 
 /** Catalog entries that say the rebuilds are done; one asked for again meanwhile stays. */

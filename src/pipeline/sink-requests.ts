@@ -22,10 +22,10 @@ export function refillsOf(catalog: Catalog, table: TableId): number {
   return catalog.get<number>(refillPrefix + table) ?? 0;
 }
 
-/** Lets every sink send these tables again, because rows were written into the middle of them. */
-export async function refillSinks(catalog: Catalog, tables: readonly TableId[]): Promise<void> {
+/** Catalog entries that let every sink send these tables again: rows were written into the middle of them. */
+export function refillKeys(catalog: Catalog, tables: readonly TableId[]): Record<string, number> {
   const next = tables.map((table) => [refillPrefix + table, refillsOf(catalog, table) + 1]);
-  await catalog.batch(Object.fromEntries(next));
+  return Object.fromEntries(next);
 }
 
 /** Tables of a sink that are to be made anew in its store. */

@@ -13,7 +13,7 @@ export interface SinkDifference {
   readonly kind: 'missing' | 'extra' | 'different';
   /** Names of the columns that differ; never their values. */
   readonly columns: readonly string[];
-  /** Change number of the row in the warehouse: above what the store has, it is only not there yet. Of an extra one 0. */
+  /** Change number of the row in the warehouse: above what the store has, it is only not there yet. Of an extra one that of its deletion, 0 if it never was there. */
   readonly change: bigint;
   readonly bucket: string;
 }
@@ -111,6 +111,7 @@ async function compareRows(
         `WHERE mine.change IS NULL OR theirs.row IS NULL OR mine.row != theirs.row ORDER BY own_key`,
       { signal, settings: { join_use_nulls: 1 } },
     );
+    const gone = await deletions(plan, sink, engine, found, signal);
     return found.map(({ own_key: key, kind, change, differ, own_bucket: bucket }) => ({
       key: key.split('\u001f'),
       kind,
@@ -118,12 +119,31 @@ async function compareRows(
         kind === 'different'
           ? table.columns.flatMap(({ name }, at) => (Number(differ[at]) ? name : []))
           : [],
-      change: BigInt(change),
+      change: BigInt(gone.get(key) ?? change),
       bucket,
     }));
   } finally {
     await engine.command(`DROP TABLE IF EXISTS ${temporary}`);
   }
+}
+
+/** Change numbers of the deletions of rows that only the store has, by key text. */
+async function deletions(
+  plan: TablePlan,
+  sink: Sink,
+  engine: RowEngine,
+  found: readonly DifferenceRow[],
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const extra = found.filter(({ kind }) => kind === 'extra').map(({ own_key: key }) => key);
+  const deleted = new RowSelect(plan, sink.types).deleted();
+  if (extra.length === 0 || deleted === undefined) return new Map();
+  const { key } = engineTexts(plan.table, sink.types, quoteIdentifier);
+  const rows = await engine.rows<{ key: string; change: string }>(
+    `SELECT ${key} AS key, toString(max(_change)) AS change FROM (${deleted}) GROUP BY key HAVING key IN {keys:Array(String)}`,
+    { params: { keys: extra }, signal },
+  );
+  return new Map(rows.map((row) => [row.key, row.change]));
 }
 
 interface ChecksumRow {

@@ -120,6 +120,43 @@ export class RowSelect {
     return `SELECT ${columns.join(', ')} FROM (SELECT JSONExtract(arrayJoin([${list}]), 'Array(String)') AS texts)`;
   }
 
+  /**
+   * A query for `ofKeys` from canonical texts: of rows of the warehouse, deleted ones included, and of others as far as their
+   * texts can be read as values again.
+   */
+  keysByText(keys: readonly (readonly string[])[]): string {
+    const { feed, table, values } = this.#plan;
+    const textOf = (name: string, value: string) => {
+      const column = table.columns.find((each) => each.name === name);
+      const engine = column && this.#types.stored(column).canonical?.engine;
+      return engine?.(value) ?? `toString(${value})`;
+    };
+    const texts = table.key.map((name) => textOf(name, values.get(name) ?? quoteIdentifier(name)));
+    const list = keys.map((key) => `[${key.map(quoteString).join(', ')}]`).join(', ');
+    const given = `SELECT arrayJoin(CAST([${list}], 'Array(Array(String))'))`;
+    const read = this.#keyColumns().map(({ name, type }, index) => {
+      const value = `accurateCastOrNull(texts[${index + 1}], ${quoteString(type)})`;
+      return `${value} AS ${quoteIdentifier(name)}`;
+    });
+    const isRead = feed.key.map((name) => `${quoteIdentifier(name)} IS NOT NULL`).join(' AND ');
+    const plain = feed.key.map(
+      (name) => `assumeNotNull(${quoteIdentifier(name)}) AS ${quoteIdentifier(name)}`,
+    );
+    const others = `SELECT ${plain.join(', ')} FROM (SELECT ${read.join(', ')}, texts FROM (${given} AS texts)) WHERE ${isRead} AND [${texts.join(', ')}] = texts`;
+    return `SELECT DISTINCT * FROM (SELECT ${this.#key} FROM ${feed.physical} WHERE [${texts.join(', ')}] IN (${given}) UNION ALL ${others})`;
+  }
+
+  /** Keys of deleted rows, and of those that the filter leaves out, under their target names, with the change number `_change`. */
+  deleted(): string | undefined {
+    const { feed, table, values, filter } = this.#plan;
+    if (feed.changeColumn === undefined) return undefined;
+    const items = table.key.map((name) => `${values.get(name)} AS ${quoteIdentifier(name)}`);
+    const gone =
+      filter === undefined ? deletedColumn : `(${deletedColumn} OR NOT ${isTrue(filter)})`;
+    const newest = `SELECT * FROM ${feed.physical} ORDER BY ${this.#key}, ${versionColumn} DESC LIMIT 1 BY ${this.#key}`;
+    return `SELECT ${items.join(', ')}, ${feed.changeColumn} AS _change FROM (${newest}) WHERE ${gone}`;
+  }
+
   /** Every current row, each column under its target name as it is in the warehouse, with `_version` and the change number `_change`. */
   current(): string {
     const { feed, values, filter } = this.#plan;

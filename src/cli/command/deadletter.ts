@@ -7,12 +7,14 @@ import {
   renderLetterReplay,
   renderLetters,
 } from '../presenter/deadletter.ts';
+import { renderSinkDropped, renderSinkLetters, renderSinkReplay } from '../presenter/sink.ts';
 import { example, type JsonOption, jsonFlag } from './command-options.ts';
 
 interface LettersOptions extends JsonOption {
   readonly table?: string;
   readonly all?: boolean;
   readonly yes?: boolean;
+  readonly sink?: string;
 }
 
 const tableFlag = [
@@ -21,10 +23,17 @@ const tableFlag = [
   tableId,
 ] as const;
 
+const sinkFlag = [
+  '--sink <name>',
+  'rows that this sink’s store has refused, not messages',
+] as const;
+
 export function registerDeadLetter(program: Command, context: CommandContext): void {
   const deadletter = program
     .command('deadletter')
-    .description('See, replay or drop messages of topics that could not be loaded.');
+    .description(
+      'See, replay or drop messages that could not be loaded, and rows that sinks refused.',
+    );
   registerList(deadletter, context);
   registerShow(deadletter, context);
   registerReplay(deadletter, context);
@@ -36,10 +45,22 @@ function registerList(deadletter: Command, context: CommandContext): void {
     .command('list')
     .description('List them: where each was read, why it could not be loaded, since when.')
     .option(...tableFlag)
+    .option(...sinkFlag)
     .option(...jsonFlag)
     .addHelpText('after', example('cdc deadletter list --table shop.orders'))
-    .action(async ({ json, table }: LettersOptions) => {
+    .action(async ({ json, table, sink }: LettersOptions) => {
       const config = await context.loadProject();
+      if (sink !== undefined) {
+        const { listSinkLetters } = await import('../../pipeline/sink-letters.ts');
+        const found = await listSinkLetters(
+          config,
+          sink,
+          context.logger('warn'),
+          filterOf([], table),
+        );
+        await context.present(found, json, renderSinkLetters);
+        return;
+      }
       const { listDeadLetters } = await import('../../pipeline/dead-letters.ts');
       const filter = table === undefined ? {} : { table };
       const letters = await listDeadLetters(config, context.logger('warn'), filter);
@@ -68,10 +89,22 @@ function registerReplay(deadletter: Command, context: CommandContext): void {
     .argument('[ids...]', 'all of them when absent')
     .description('Try them again by the project file as it is now; those that are written go away.')
     .option(...tableFlag)
+    .option(...sinkFlag)
     .option(...jsonFlag)
     .addHelpText('after', example('cdc deadletter replay --table shop.orders'))
-    .action(async (ids: readonly string[], { json, table }: LettersOptions) => {
+    .action(async (ids: readonly string[], { json, table, sink }: LettersOptions) => {
       const config = await context.loadProject();
+      if (sink !== undefined) {
+        assertNoIds(ids);
+        const { replaySinkLetters } = await import('../../pipeline/sink-letters.ts');
+        const again = { logger: context.logger('info'), signal: context.signal };
+        const report = await replaySinkLetters(config, sink, again, filterOf([], table));
+        await context.present(report, json, renderSinkReplay);
+        if (report.failed.length > 0) {
+          context.exitCode = exitCodeOf(new CdcError('CDC_SINK_REJECTED', ''));
+        }
+        return;
+      }
       const { replayDeadLetters } = await import('../../pipeline/dead-letters.ts');
       const replay = { logger: context.logger('info'), signal: context.signal };
       const report = await replayDeadLetters(config, replay, filterOf(ids, table));
@@ -88,11 +121,13 @@ function registerDrop(deadletter: Command, context: CommandContext): void {
     .argument('[ids...]', 'as `cdc deadletter list` names them')
     .description('Give messages up for good.')
     .option(...tableFlag)
+    .option(...sinkFlag)
     .option('--all', 'all of them')
     .option('--yes', 'do it; without this they are only listed')
     .option(...jsonFlag)
     .addHelpText('after', example('cdc deadletter drop 1f0c9a7b5d3e2846 --yes'))
-    .action(async (ids: readonly string[], { json, table, all, yes }: LettersOptions) => {
+    .action(async (ids: readonly string[], options: LettersOptions) => {
+      const { json, table, all, yes, sink } = options;
       if (ids.length === 0 && table === undefined && all !== true) {
         throw new CdcError('CDC_USAGE', 'nothing says which dead letters to drop', {
           remedy: 'Name their ids, or give --table <table> or --all.',
@@ -100,6 +135,17 @@ function registerDrop(deadletter: Command, context: CommandContext): void {
       }
       const config = await context.loadProject();
       const logger = context.logger('warn');
+      if (sink !== undefined) {
+        assertNoIds(ids);
+        const letters = await import('../../pipeline/sink-letters.ts');
+        const act = yes === true ? letters.dropSinkLetters : letters.listSinkLetters;
+        const found = await act(config, sink, logger, filterOf([], table));
+        await context.present(found, json, yes === true ? renderSinkDropped : renderSinkLetters);
+        if (yes === true) return;
+        context.say('nothing was dropped; add --yes to drop these');
+        context.exitCode = exitCodeOf(new CdcError('CDC_USAGE', ''));
+        return;
+      }
       const { dropDeadLetters, listDeadLetters } = await import('../../pipeline/dead-letters.ts');
       if (yes === true) {
         const dropped = await dropDeadLetters(config, logger, filterOf(ids, table));
@@ -113,6 +159,13 @@ function registerDrop(deadletter: Command, context: CommandContext): void {
       context.say('nothing was dropped; add --yes to drop these');
       context.exitCode = exitCodeOf(new CdcError('CDC_USAGE', ''));
     });
+}
+
+function assertNoIds(ids: readonly string[]): void {
+  if (ids.length === 0) return;
+  throw new CdcError('CDC_USAGE', 'letters of a sink have no ids', {
+    remedy: 'Leave the ids out; --table <table> chooses among them.',
+  });
 }
 
 function filterOf(ids: readonly string[], table: string | undefined) {

@@ -13,6 +13,7 @@ export function renderStatus(status: StatusReport, style: Style): string {
     section('snapshot', snapshotColumns, snapshotRows(status), style),
     section('rows without a route', unmatchedColumns, unmatchedRows(status), style),
     section('layers', layerColumns, layerRows(status), style),
+    section('sinks', sinkColumns, sinkRows(status), style),
     section('errors', errorColumns, errorRows(status), style),
   ].join('');
 }
@@ -123,6 +124,34 @@ function snapshotRows(status: StatusReport): string[][] {
   ]);
 }
 
+const sinkColumns: readonly TableColumn[] = [
+  { title: 'sink' },
+  { title: 'store' },
+  { title: 'table' },
+  { title: 'state' },
+  { title: 'rows', align: 'right' },
+  { title: 'refused', align: 'right' },
+  { title: 'has everything up to' },
+];
+
+function sinkRows({ sinks }: StatusReport): string[][] {
+  return sinks.flatMap(({ name, type, tables, error, behindSeconds }) => {
+    const late = behindSeconds > 2 ? `${behindSeconds} s behind` : '';
+    const whole = error === undefined ? late : `waits: ${error.code}`;
+    const head = [printable(name), type, '', whole, '', '', ''];
+    const rows = tables.map((each) => [
+      printable(name),
+      type,
+      printable(each.table),
+      each.state,
+      formatCount(each.rows),
+      formatCount(each.refused),
+      each.position ?? 'being filled',
+    ]);
+    return whole === '' && rows.length > 0 ? rows : [head, ...rows];
+  });
+}
+
 const layerColumns: readonly TableColumn[] = [
   { title: 'model' },
   { title: 'way' },
@@ -160,5 +189,13 @@ function errorRows(status: StatusReport): string[][] {
   const ofModels = status.layers.flatMap(({ name, error }) =>
     error === undefined ? [] : [['', 'CDC_LAYERS_MODEL_FAILED', printable(name), printable(error)]],
   );
-  return [...ofTables, ...ofModels];
+  const ofSinks = status.sinks.flatMap(({ name, error, tables }) => [
+    ...(error === undefined ? [] : [['', error.code, printable(name), printable(error.message)]]),
+    ...tables.flatMap(({ table, error: own }) =>
+      own === undefined
+        ? []
+        : [['', own.code, printable(`${name}: ${table}`), printable(own.message)]],
+    ),
+  ]);
+  return [...ofTables, ...ofModels, ...ofSinks];
 }
