@@ -1,5 +1,6 @@
 import type { Logger } from '../ops/logger.ts';
 import { openClickhouseSink } from './clickhouse/clickhouse-sink.ts';
+import { FilesSink } from './files/files-sink.ts';
 import { HologresSink } from './hologres/hologres-sink.ts';
 import { openKafkaSink } from './kafka/kafka-sink.ts';
 import { openLakeSink } from './lake/lake-sink.ts';
@@ -29,6 +30,8 @@ export async function openSink(options: SinkOptions, context: SinkContext): Prom
       return await openKafkaSink(options, context);
     case 'lake':
       return openLakeSink(options, context);
+    case 'files':
+      return new FilesSink(options, context);
     case 'memory':
       return openMemorySink(options, context);
     case 'hologres':

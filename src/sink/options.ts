@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clickhouseSinkOptions } from './clickhouse/options.ts';
+import { filesSinkOptions } from './files/options.ts';
 import { hologresSinkOptions } from './hologres/options.ts';
 import { kafkaSinkOptions } from './kafka/options.ts';
 import { lakeSinkOptions } from './lake/options.ts';
@@ -10,6 +11,7 @@ import { redisSinkOptions } from './redis/options.ts';
 /** Stores beside the warehouse, each with the options of its kind. */
 export const sinkOptions = z.discriminatedUnion('type', [
   clickhouseSinkOptions,
+  filesSinkOptions,
   kafkaSinkOptions,
   lakeSinkOptions,
   hologresSinkOptions,
