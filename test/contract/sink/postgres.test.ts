@@ -30,16 +30,13 @@ for (const deletes of ['hard', 'soft'] as const) {
       }),
       ...database.options,
     }),
-    open: async (options) =>
-      new PostgresSink(options as ConstructorParameters<typeof PostgresSink>[0]),
-    refuse: async (options, target) => {
-      const { schema } = options as unknown as { schema: string };
+    open: async (options) => new PostgresSink(options),
+    refuse: async ({ schema }, target) => {
       await database.client.query(
         `ALTER TABLE "${schema}"."${target}" ADD CONSTRAINT refusing CHECK (note <> 'refuse me')`,
       );
     },
-    accept: async (options, target) => {
-      const { schema } = options as unknown as { schema: string };
+    accept: async ({ schema }, target) => {
       await database.client.query(`ALTER TABLE "${schema}"."${target}" DROP CONSTRAINT refusing`);
     },
   });
