@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs';
+import { createPool, type Pool, type PoolConnection, type SslOptions } from 'mysql2';
+import { CdcError } from '../../errors.ts';
+import { isRefusal, toSinkError } from './error-map.ts';
+import type { MysqlSinkOptions } from './options.ts';
+
+const connectMs = 15_000;
+const idleMs = 60_000;
+
+/**
+ * Strict, so that no value is changed silently; dates are stored as they come; quotes and backslashes mean what our literals
+ * mean; a key 0 is 0. `foreign_key_checks` and `unique_checks` stay what the server has.
+ */
+const sqlMode =
+  'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
+
+const sessionStatements = [
+  'SET NAMES utf8mb4',
+  `SET SESSION sql_mode = '${sqlMode}', time_zone = '+00:00', autocommit = 1, net_write_timeout = 3600, wait_timeout = 28800`,
+  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
+];
+
+export type ServerOptions = Pick<
+  MysqlSinkOptions,
+  'host' | 'port' | 'user' | 'password' | 'database' | 'ssl' | 'maxConnections' | 'name'
+>;
+
+/** What a server is like; fixed for the length of a session. */
+export interface ServerFacts {
+  readonly flavour: 'mysql' | 'mariadb';
+  /** `[10, 11, 14]` */
+  readonly version: readonly number[];
+  readonly maxPacketBytes: number;
+}
+
+export interface Work {
+  /** For messages: `Writing shop.orders`. */
+  readonly doing: string;
+  /** `SinkTable.source`, where rows or a table may be to blame. */
+  readonly table?: string;
+}
+
+/**
+ * Connections to one server, with our settings, opened when needed and never more than `maxConnections`; whoever comes later
+ * waits.
+ *
+ * Statements go over as the bytes they are: the driver believes in single-byte characters (`charset: 'binary'`), each character
+ * of a statement is a byte of its UTF-8, and the server is told that it is UTF-8. Encoding whole batches twice would cost more
+ * than everything else done to them.
+ */
+export class Sessions implements AsyncDisposable {
+  readonly #pool: Pool;
+  readonly #facts = new WeakMap<PoolConnection, ServerFacts>();
+
+  constructor(options: ServerOptions) {
+    this.#pool = createPool({
+      host: options.host,
+      port: options.port,
+      user: wireText(options.user),
+      password: options.password.reveal(),
+      charset: 'binary',
+      // Otherwise the driver would follow SET NAMES.
+      flags: ['-SESSION_TRACK', '-LOCAL_FILES'],
+      timezone: 'Z',
+      dateStrings: true,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      connectTimeout: connectMs,
+      enableKeepAlive: true,
+      connectionLimit: options.maxConnections,
+      maxIdle: options.maxConnections,
+      idleTimeout: idleMs,
+      ...(options.ssl && { ssl: tlsOf(options.ssl, options) }),
+    });
+  }
+
+  /** Runs `action` on a connection of its own; a transaction it leaves open is rolled back. Errors come out as ours. */
+  async use<T>({ doing, table }: Work, action: (session: Session) => Promise<T>): Promise<T> {
+    const { connection, session } = await this.#open(doing);
+    try {
+      const result = await action(session);
+      connection.release();
+      return result;
+    } catch (error) {
+      const isClean = error instanceof CdcError || isRefusal(error);
+      const isUsable = isClean && (await session.rollBack());
+      if (isUsable) connection.release();
+      else connection.destroy();
+      throw toSinkError(error, doing, table);
+    }
+  }
+
+  /** As `use`, for what is read as it arrives. Leaving the iteration early ends the connection. */
+  async *stream<T>(
+    { doing, table }: Work,
+    read: (session: Session) => AsyncIterable<T>,
+  ): AsyncGenerator<T, void> {
+    const { connection, session } = await this.#open(doing);
+    let isWhole = false;
+    try {
+      yield* read(session);
+      isWhole = true;
+    } catch (error) {
+      throw toSinkError(error, doing, table);
+    } finally {
+      if (isWhole) connection.release();
+      else connection.destroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await new Promise<void>((resolve) => this.#pool.end(() => resolve()));
+  }
+
+  async #open(doing: string) {
+    const connection = await this.#connect(doing);
+    const known = this.#facts.get(connection);
+    if (known !== undefined) return { connection, session: new Session(connection, known) };
+    try {
+      const facts = await prepareSession(connection);
+      this.#facts.set(connection, facts);
+      return { connection, session: new Session(connection, facts) };
+    } catch (error) {
+      connection.destroy();
+      throw toSinkError(error, doing);
+    }
+  }
+
+  #connect(doing: string): Promise<PoolConnection> {
+    return new Promise((resolve, reject) => {
+      this.#pool.getConnection((error, connection) => {
+        if (error) reject(toSinkError(error, doing));
+        else resolve(connection);
+      });
+    });
+  }
+}
+
+/** One connection for the length of one piece of work. */
+export class Session {
+  readonly facts: ServerFacts;
+  readonly #connection: PoolConnection;
+
+  constructor(connection: PoolConnection, facts: ServerFacts) {
+    this.#connection = connection;
+    this.facts = facts;
+  }
+
+  /** Runs a statement; says how many rows it met. */
+  run(sql: string): Promise<number> {
+    return this.runWire(wireText(sql));
+  }
+
+  /** As `run`, for what `wireText` has made. */
+  async runWire(text: string): Promise<number> {
+    const result = await query<{ affectedRows?: number }>(this.#connection, text);
+    return result.affectedRows ?? 0;
+  }
+
+  /** Rows of a statement as objects; 64-bit integers and decimals are strings. */
+  rows<T>(sql: string): Promise<T[]> {
+    return query<T[]>(this.#connection, wireText(sql));
+  }
+
+  /** Rows of a statement as they arrive, each value as the bytes of its text. */
+  stream(sql: string): AsyncIterable<(Buffer | null)[]> {
+    const options = { sql: wireText(sql), rowsAsArray: true, typeCast: false };
+    return this.#connection.query(options).stream({ highWaterMark: 1000 });
+  }
+
+  /** False when the connection is of no use any more. */
+  async rollBack(): Promise<boolean> {
+    return this.run('ROLLBACK').then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+/** The UTF-8 of a text, a character for each byte. */
+export function wireText(sql: string): string {
+  return Buffer.from(sql).toString('latin1');
+}
+
+async function prepareSession(connection: PoolConnection): Promise<ServerFacts> {
+  for (const statement of sessionStatements) await query(connection, statement);
+  const [row] = await query<{ version: string; packet: string | number }[]>(
+    connection,
+    'SELECT VERSION() AS version, @@max_allowed_packet AS packet',
+  );
+  const version = row?.version ?? '';
+  return {
+    flavour: /mariadb/i.test(version) ? 'mariadb' : 'mysql',
+    version: (/^[\d.]+/.exec(version)?.[0] ?? '').split('.').map(Number),
+    maxPacketBytes: Number(row?.packet ?? 0),
+  };
+}
+
+function query<T>(connection: PoolConnection, text: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    connection.query(text, (error: unknown, result: unknown) => {
+      if (error) reject(error);
+      else resolve(result as T);
+    });
+  });
+}
+
+function tlsOf(
+  { ca, cert, key, rejectUnauthorized }: NonNullable<ServerOptions['ssl']>,
+  { name }: ServerOptions,
+): SslOptions {
+  const read = (what: string, path: string) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      throw new CdcError('CDC_CONFIG_INVALID', `Sink ${name}: ssl.${what}: cannot read ${path}`, {
+        cause: error,
+        details: { path },
+        remedy: `Set ssl.${what} of the sink to a readable PEM file.`,
+      });
+    }
+  };
+  return {
+    rejectUnauthorized,
+    verifyIdentity: rejectUnauthorized,
+    ...(ca !== undefined && { ca: read('ca', ca) }),
+    ...(cert !== undefined && { cert: read('cert', cert) }),
+    ...(key !== undefined && { key: read('key', key) }),
+  };
+}
