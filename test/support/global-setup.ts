@@ -5,12 +5,13 @@ import { renderServerUrl } from '../../src/demo/server/server-address.ts';
 import { offerHive } from './hive-on-demand.ts';
 import { offerKafka } from './kafka-on-demand.ts';
 import { offerPostgres } from './postgres-on-demand.ts';
+import { offerRedis } from './redis-on-demand.ts';
 import { type ServerFlavour, serverProgram, serverVariables } from './test-server.ts';
 
 /**
  * Starts one MariaDB and one MySQL for the whole run, unless only unit tests run. A server that
  * cannot be had fails the run in CI; elsewhere its tests are skipped, which is said loudly. A Kafka
- * broker, a Hive and a PostgreSQL start when the first test asks for them.
+ * broker, a Hive, a PostgreSQL and a Redis start when the first test asks for them.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const files = project.vitest.state.getPaths();
@@ -32,7 +33,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     throw error;
   }
   project.provide('serverUrls', serverUrls);
-  for (const offer of isUnitOnly ? [] : [offerKafka, offerHive, offerPostgres]) {
+  for (const offer of isUnitOnly ? [] : [offerKafka, offerHive, offerPostgres, offerRedis]) {
     started.push(await offer(project));
   }
   return stop;

@@ -15,6 +15,8 @@ export class TextTemplate {
   /** One more than columns: before, between and behind them. */
   readonly literals: readonly string[];
   readonly #escaped: RegExp;
+  /** What a written value cannot have: the same without `%`. */
+  readonly #foreign: RegExp;
 
   /** `reserved`: escaped in every value, whatever the template says. Throws RangeError for one that cannot work. */
   constructor(text: string, reserved: string) {
@@ -26,9 +28,10 @@ export class TextTemplate {
       throw new RangeError(`${text} has two columns with nothing between them`);
     }
     const firsts = this.literals.slice(1).map((literal) => literal.slice(0, 1));
-    const characters = new Set(['%', ...reserved, ...firsts.join('')]);
-    const codes = [...characters].map((each) => `\\x${hexOf(each)}`);
-    this.#escaped = new RegExp(`[${codes.join('')}]`, 'g');
+    const characters = new Set([...reserved, ...firsts.join('')]);
+    const codes = [...characters].map((each) => `\\x${hexOf(each)}`).join('');
+    this.#escaped = new RegExp(`[%${codes}]`, 'g');
+    this.#foreign = codes === '' ? /(?!)/ : new RegExp(`[${codes}]`);
   }
 
   /** `nullText` stands for NULL; without it NULL makes the whole text null. */
@@ -54,7 +57,8 @@ export class TextTemplate {
       const to = literal === '' ? text.length : text.indexOf(literal.charAt(0), from);
       if (to < 0 || !text.startsWith(literal, to)) return undefined;
       const written = text.slice(from, to);
-      found.set(column, written === nullText ? null : unescape(written));
+      if (this.#foreign.test(written)) return undefined;
+      found.set(column, written === nullText ? null : withoutEscapes(written));
       from = to + literal.length;
     }
     return from === text.length ? found : undefined;
@@ -109,6 +113,8 @@ function hexOf(character: string): string {
   return character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0');
 }
 
-function unescape(text: string): string {
-  return text.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number(`0x${hex}`)));
+function withoutEscapes(text: string): string {
+  return text.replace(/%([0-9A-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number(`0x${hex}`)),
+  );
 }

@@ -20,8 +20,11 @@ export const redisTypes: TypeMap = {
       }
       case 'datetime':
       case 'timestamp':
-      case 'time':
-        return { type: 'text', render: toText, canonical: { engine: withoutZeros } };
+      case 'time': {
+        const hasFraction = 'fsp' in type && type.fsp > 0;
+        const canonical = hasFraction ? { canonical: { engine: withoutZeros } } : {};
+        return { type: 'text', render: toText, ...canonical };
+      }
       case 'date':
         return { type: 'text', render: toText };
       default:
@@ -31,7 +34,7 @@ export const redisTypes: TypeMap = {
   quote: (name) => name,
   notes: [
     'A hash has a field for each column that is not NULL, and `_version` (19 digits).',
-    'JSON values begin with `_version`; NULL is null, integers of up to 32 bits and floats are numbers, 64-bit integers, decimals and bits are strings, so that no digit is lost; JSON columns are embedded as they are.',
+    'JSON values begin with `_version`; NULL is null, integers of up to 32 bits and floats are numbers, 64-bit integers, decimals and bits are strings, so that no digit is lost; JSON columns are embedded as they are, and left out when NULL.',
     'In protobuf NULL is a field that is not there; every other value is written, zeros too.',
     'In a template NULL is `\\N`.',
     'Binary values and geometries are base64, in protobuf bytes.',
@@ -42,9 +45,11 @@ const toText = (value: string) => `toString(${value})`;
 
 /** Text of a time whose digits after the point say nothing about the type: a widened column has the same one. */
 const withoutZeros = (value: string) =>
-  `replaceRegexpOne(toString(${value}), ${quoteString('\\.?0*$')}, '')`;
+  `replaceRegexpOne(toString(${value}), ${quoteString('\\.?0+$')}, '')`;
 
 /** Floats have many texts; their bits are what is compared. */
 function floatBits(bits: 32 | 64): (value: string) => string {
-  return (value) => `toString(reinterpretAsUInt${bits}(assumeNotNull(${value})))`;
+  return (value) =>
+    `multiIf(isNull(${value}), NULL, isNaN(assumeNotNull(${value})), 'nan', ` +
+    `toString(reinterpretAsUInt${bits}(assumeNotNull(${value}))))`;
 }
