@@ -83,6 +83,7 @@ export interface MessageColumn {
 export function messageText(token: string, column: MessageColumn): string | null {
   const { type, encoding } = column;
   if (token === 'null') return null;
+  if (encoding === 'value') return token;
   const text = token.startsWith('"') ? (JSON.parse(token) as string) : token;
   switch (encoding) {
     case 'epochDays':
@@ -106,7 +107,6 @@ export function messageText(token: string, column: MessageColumn): string | null
       return `${wkb} ${srid ?? 0}`;
     }
     case 'base64':
-    case 'value':
       return text;
     default:
       return column.isRounded ? floatBits(Number(text), 64) : plainText(text, type);
