@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { createHash } from 'node:crypto';
 import type { AddressInfo, Server as SocketServer } from 'node:net';
 import { type Connection, createServer } from 'mysql2';
 import { DorisError } from './doris-cluster.ts';
@@ -21,13 +21,10 @@ interface ServerConnection extends Connection {
   writeColumns(columns: readonly Readonly<Record<string, unknown>>[]): void;
   writeTextRow(row: readonly (string | null)[]): void;
   writeEof(): void;
+  /** Each command begins to count its packets anew. */
+  _resetSequenceId(): void;
   readonly stream: { destroy(): void };
 }
-
-const auth41 = createRequire(import.meta.url)('mysql2/lib/auth_41.js') as {
-  doubleSha1(password: string): Buffer;
-  verifyToken(seed1: Buffer, seed2: Buffer, token: Buffer, doubleSha: Buffer): boolean;
-};
 
 export interface MysqlDoor {
   readonly port: number;
@@ -72,8 +69,9 @@ function serve(connection: ServerConnection, double: DorisDouble): void {
     capabilityFlags: 0x000f_a20f & ~0x0000_0800,
     authCallback: (token: AuthToken, done: (error: null, answer?: object) => void) => {
       user = token.user;
-      if (isRightPassword(token, double)) return done(null);
-      done(null, { message: `Access denied for user '${user}'`, code: 1045 });
+      if (isRightPassword(token, double)) done(null);
+      else done(null, { message: `Access denied for user '${user}'`, code: 1045 });
+      connection._resetSequenceId();
     },
   });
   const answer = (sql: string) => {
@@ -86,26 +84,33 @@ function serve(connection: ServerConnection, double: DorisDouble): void {
       const { message } = error as Error;
       connection.writeError({ message, code: error instanceof DorisError ? error.errno : 1105 });
     }
+    connection._resetSequenceId();
   };
   connection.on('query', answer);
   // mysql2 hands SET to this listener.
   connection.on('stmt_prepare', answer);
-  connection.on('init_db', () => connection.writeOk());
+  connection.on('ping', () => {
+    connection.writeOk();
+    connection._resetSequenceId();
+  });
   connection.on('error', () => {});
 }
 
+/** `mysql_native_password`: SHA1(password) XOR SHA1(seed, SHA1(SHA1(password))). */
 function isRightPassword(token: AuthToken, double: DorisDouble): boolean {
   const password = double.users.get(token.user)?.password;
   if (password === undefined) return false;
-  if (password === '') return token.authToken.length === 0;
   const { authPluginData1, authPluginData2, authToken } = token;
-  if (authToken.length !== 20) return false;
-  return auth41.verifyToken(
-    authPluginData1,
-    authPluginData2,
-    authToken,
-    auth41.doubleSha1(password),
-  );
+  if (password === '') return authToken.length === 0;
+  const sha1 = (...parts: (string | Buffer)[]) => {
+    const hash = createHash('sha1');
+    for (const part of parts) hash.update(part);
+    return hash.digest();
+  };
+  const once = sha1(password);
+  const seed = Buffer.concat([authPluginData1, authPluginData2.subarray(0, 12)]);
+  const mask = sha1(seed, sha1(once));
+  return authToken.equals(once.map((byte, index) => byte ^ (mask[index] ?? 0)));
 }
 
 function writeResult(connection: ServerConnection, { names, rows }: Result): void {

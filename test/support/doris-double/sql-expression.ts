@@ -248,6 +248,11 @@ const functions: Readonly<Record<string, (given: readonly SqlValue[]) => SqlValu
   },
   ABS: ([value = null]) => (value === null ? null : Math.abs(Number(value))),
   FLOOR: ([value = null]) => (value === null ? null : BigInt(Math.floor(Number(value)))),
+  DATE_FORMAT: ([value = null, format = null]) => {
+    if (format !== '%Y-%m-%d %H:%i:%s.%f') throw new DorisError('date_format of another form');
+    const [seconds, fraction = ''] = String(value).split('.');
+    return value === null ? null : `${seconds}.${fraction.padEnd(6, '0')}`;
+  },
   LOG2: ([value = null]) =>
     value === null || Number(value) <= 0 ? null : Math.log2(Number(value)),
   LEAST: (given) => (given.includes(null) ? null : BigInt(Math.min(...given.map(Number)))),
