@@ -5,6 +5,7 @@ import { HologresSink } from './hologres/hologres-sink.ts';
 import { openKafkaSink } from './kafka/kafka-sink.ts';
 import { openLakeSink } from './lake/lake-sink.ts';
 import { openMemorySink } from './memory/memory-sink.ts';
+import { MysqlSink } from './mysql/mysql-sink.ts';
 import type { SinkOptions } from './options.ts';
 import { PostgresSink } from './postgres/postgres-sink.ts';
 import { RedisSink } from './redis/redis-sink.ts';
@@ -36,6 +37,8 @@ export async function openSink(options: SinkOptions, context: SinkContext): Prom
       return openMemorySink(options, context);
     case 'hologres':
       return new HologresSink(options);
+    case 'mysql':
+      return new MysqlSink(options);
     case 'postgres':
       return new PostgresSink(options);
     case 'redis':

@@ -5,6 +5,7 @@ import { hologresSinkOptions } from './hologres/options.ts';
 import { kafkaSinkOptions } from './kafka/options.ts';
 import { lakeSinkOptions } from './lake/options.ts';
 import { memorySinkOptions } from './memory/options.ts';
+import { mysqlSinkOptions } from './mysql/options.ts';
 import { postgresSinkOptions } from './postgres/options.ts';
 import { redisSinkOptions } from './redis/options.ts';
 
@@ -16,6 +17,7 @@ export const sinkOptions = z.discriminatedUnion('type', [
   lakeSinkOptions,
   hologresSinkOptions,
   memorySinkOptions,
+  mysqlSinkOptions,
   postgresSinkOptions,
   redisSinkOptions,
 ]);
