@@ -279,6 +279,12 @@ export const errorRegistry = {
     meaning: 'The store of a sink refused a statement.',
     remedy: 'Read the store’s message; it names the cause.',
   },
+  CDC_SINK_UNREADABLE: {
+    kind: 'usage',
+    meaning: 'The store of a sink cannot be asked what it has.',
+    remedy:
+      'Verify it where its rows end up; `cdc init --sink <name> --restart` sends all of them again.',
+  },
   CDC_TEMPLATE_UNKNOWN: {
     kind: 'usage',
     meaning: 'There is no such template, or a parameter is wrong.',

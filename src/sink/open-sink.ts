@@ -1,6 +1,8 @@
 import type { Logger } from '../ops/logger.ts';
 import { openClickhouseSink } from './clickhouse/clickhouse-sink.ts';
+import { DorisSink } from './doris/doris-sink.ts';
 import { FilesSink } from './files/files-sink.ts';
+import { openHiveSink } from './hive/open-hive-sink.ts';
 import { HologresSink } from './hologres/hologres-sink.ts';
 import { openKafkaSink } from './kafka/kafka-sink.ts';
 import { openLakeSink } from './lake/lake-sink.ts';
@@ -11,6 +13,7 @@ import { PostgresSink } from './postgres/postgres-sink.ts';
 import { RedisSink } from './redis/redis-sink.ts';
 import type { RowEngine } from './row-engine.ts';
 import type { Sink } from './sink.ts';
+import { WebhookSink } from './webhook/webhook-sink.ts';
 
 export interface SinkContext {
   /** Of the warehouse. */
@@ -33,6 +36,10 @@ export async function openSink(options: SinkOptions, context: SinkContext): Prom
       return openLakeSink(options, context);
     case 'files':
       return new FilesSink(options, context);
+    case 'doris':
+      return new DorisSink(options);
+    case 'hive':
+      return openHiveSink(options, context);
     case 'memory':
       return openMemorySink(options, context);
     case 'hologres':
@@ -43,5 +50,7 @@ export async function openSink(options: SinkOptions, context: SinkContext): Prom
       return new PostgresSink(options);
     case 'redis':
       return new RedisSink(options, context);
+    case 'webhook':
+      return new WebhookSink(options, context);
   }
 }

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { Agent } from 'node:https';
 import { ClickhouseEngine, type EngineInsert } from '../../engine/clickhouse-engine.ts';
+import { tlsAgent } from '../tls-agent.ts';
 import type { ClickhouseSinkOptions } from './options.ts';
 import { storeErrorOf } from './store-errors.ts';
 
@@ -33,16 +32,7 @@ export class Store implements AsyncDisposable {
   static async open(options: ClickhouseSinkOptions): Promise<Store> {
     const { url, user, password, tls } = options;
     const close = async () => {};
-    const agent =
-      tls === undefined
-        ? undefined
-        : new Agent({
-            keepAlive: true,
-            rejectUnauthorized: tls.rejectUnauthorized,
-            ...(tls.ca !== undefined && { ca: readFileSync(tls.ca) }),
-            ...(tls.cert !== undefined && { cert: readFileSync(tls.cert) }),
-            ...(tls.key !== undefined && { key: readFileSync(tls.key) }),
-          });
+    const agent = tls && tlsAgent(tls);
     const engine = await ClickhouseEngine.open(async () => ({
       url,
       user,

@@ -3,6 +3,8 @@ import { join, resolve } from 'node:path';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import type { Problem } from '../../errors.ts';
 import { CdcError } from '../../errors.ts';
+import { fileNameOf } from '../../lib/file-name.ts';
+import { jsonSettings } from '../json-types.ts';
 import type { SinkContext } from '../open-sink.ts';
 import type { RowEngine } from '../row-engine.ts';
 import type {
@@ -18,11 +20,10 @@ import { deletedColumn, type SinkTable } from '../sink-table.ts';
 import { changesOf } from './column-changes.ts';
 import { CurrentRows } from './current-rows.ts';
 import { fileErrorOf } from './file-errors.ts';
-import { folderNameOf } from './folder-name.ts';
 import { type Manifest, readManifest, withColumns, withForm } from './manifest.ts';
 import type { FilesSinkOptions } from './options.ts';
 import { TableFolder } from './table-folder.ts';
-import { filesTypes, printSettings } from './type-map.ts';
+import { filesTypes } from './type-map.ts';
 
 /**
  * Files of changes in a folder, one folder a table. A write is one new file; it counts, and the place moves, when the manifest that
@@ -146,7 +147,7 @@ export class FilesSink implements QuerySink {
     const { manifest, form } = withForm(before, table);
     const chunks = rows.engine.query(rows.select, {
       format: this.#options.format === 'csv' ? 'CSV' : 'JSONEachRow',
-      settings: printSettings,
+      settings: jsonSettings,
     });
     const names = table.columns.map(({ name }) => name);
     const { token } = rows;
@@ -173,7 +174,7 @@ export class FilesSink implements QuerySink {
   }
 
   #folder({ target }: SinkTable): TableFolder {
-    return new TableFolder(join(this.#options.folder, folderNameOf(target)), this.#options);
+    return new TableFolder(join(this.#options.folder, fileNameOf(target)), this.#options);
   }
 
   async #do<T>(doing: string, action: () => Promise<T>): Promise<T> {
