@@ -102,8 +102,10 @@ export class HiveConnection {
     }
   }
 
+  /** It is of no use any more afterwards. */
   async close(): Promise<void> {
     if (!this.isLost) await this.#guard.watch(this.#session.close()).catch(() => undefined);
+    this.#guard.lose(new HiveConnectionError('the connection was closed by us'));
     end(this.#client);
   }
 
@@ -143,19 +145,17 @@ class ConnectionGuard {
   readonly #timeoutMs: number;
   readonly #lost: Promise<never>;
   #isLost = false;
+  #reject: (error: Error) => void = () => {};
 
   constructor(client: HiveClient, timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
     this.#lost = new Promise((_, reject) => {
-      const lose = (error: Error) => {
-        this.#isLost = true;
-        reject(error);
-      };
-      client.on('error', (error) =>
-        lose(error instanceof Error ? error : new HiveConnectionError(String(error))),
-      );
-      client.on('close', () => lose(new HiveConnectionError('the connection was closed')));
+      this.#reject = reject;
     });
+    client.on('error', (error) =>
+      this.lose(error instanceof Error ? error : new HiveConnectionError(String(error))),
+    );
+    client.on('close', () => this.lose(new HiveConnectionError('the connection was closed')));
     this.#lost.catch(() => undefined);
   }
 
@@ -163,13 +163,19 @@ class ConnectionGuard {
     return this.#isLost;
   }
 
+  lose(error: Error): void {
+    this.#isLost = true;
+    this.#reject(error);
+  }
+
   async watch<T>(call: Promise<T>): Promise<T> {
     const limitMs = this.#timeoutMs;
     call.catch(() => undefined);
     const timer = new AbortController();
     const timeout = delay(limitMs, undefined, { signal: timer.signal, ref: false }).then(() => {
-      this.#isLost = true;
-      throw new HiveConnectionError(`no answer for ${limitMs} ms`);
+      const error = new HiveConnectionError(`no answer for ${limitMs} ms`);
+      this.lose(error);
+      throw error;
     });
     timeout.catch(() => undefined);
     try {

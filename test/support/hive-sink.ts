@@ -1,0 +1,22 @@
+import { createSilentLogger } from '../../src/ops/logger.ts';
+import type { HiveSink } from '../../src/sink/hive/hive-sink.ts';
+import { openHiveSink } from '../../src/sink/hive/open-hive-sink.ts';
+import { type HiveSinkOptions, hiveSinkOptions } from '../../src/sink/hive/options.ts';
+import type { TestHive } from './hive.ts';
+
+/** Options of a sink over the test's database; `more` as in a project file. */
+export function hiveOptions(hive: TestHive, more: Readonly<Record<string, unknown>> = {}) {
+  const { host, port, database, folder } = hive;
+  return hiveSinkOptions.parse({
+    type: 'hive',
+    name: database.replaceAll('_', '-'),
+    tables: ['shop.*'],
+    ...{ host, port, database, auth: 'nosasl' },
+    files: { type: 'local', path: folder },
+    ...more,
+  });
+}
+
+export function openTestHiveSink(options: HiveSinkOptions): Promise<HiveSink> {
+  return openHiveSink(options, { logger: createSilentLogger() });
+}
