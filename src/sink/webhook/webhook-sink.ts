@@ -1,3 +1,4 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CdcError, type Problem } from '../../errors.ts';
 import { jsonSettings, jsonTypes } from '../json-types.ts';
@@ -15,7 +16,7 @@ import { signatureOf } from './signature.ts';
 interface Message {
   readonly table: SinkTable;
   readonly token: string;
-  readonly event: 'rows' | 'sweep';
+  readonly event: 'rows' | 'sweep' | 'drop';
   readonly rowCount: number;
   readonly contentType: string;
   readonly body: readonly Buffer[];
@@ -86,19 +87,13 @@ export class WebhookSink implements LineSink {
   /** The endpoint is told; what it does then is its own affair. */
   async sweep(table: SinkTable, { below, step }: Sweep): Promise<void> {
     await this.#progress.assertFollows(table, step);
-    const text = JSON.stringify({ table: table.target, deleteVersionsBelow: String(below) });
-    await this.#post({
-      table,
-      token: `sweep-${below}`,
-      event: 'sweep',
-      rowCount: 0,
-      contentType: 'application/json',
-      body: [Buffer.from(`${text}\n`)],
-    });
+    const token = createHash('sha256').update(step.next.value).digest('hex').slice(0, 40);
+    await this.#tell(table, token, 'sweep', { deleteVersionsBelow: String(below) });
     await this.#progress.keep(table, step);
   }
 
   async drop(table: SinkTable): Promise<void> {
+    await this.#tell(table, randomUUID(), 'drop', {});
     await this.#progress.remove(table);
   }
 
@@ -111,6 +106,17 @@ export class WebhookSink implements LineSink {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#endpoint[Symbol.dispose]();
+  }
+
+  async #tell(
+    table: SinkTable,
+    token: string,
+    event: 'sweep' | 'drop',
+    what: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const text = JSON.stringify({ event, table: table.target, ...what });
+    const body = [Buffer.from(`${text}\n`)];
+    await this.#post({ table, token, event, rowCount: 0, contentType: 'application/json', body });
   }
 
   async #post({ table, token, event, rowCount, contentType, body }: Message): Promise<void> {
