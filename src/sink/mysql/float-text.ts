@@ -14,9 +14,15 @@ export function engineFloatText(value: string): string {
   return `multiIf(isNull(${value}), NULL, ${value} = 0, '0', ${text})`;
 }
 
-/** The store's side; a FLOAT is printed with 6 digits unless it is made a DOUBLE. */
-export function storeFloatText(column: string): string {
-  const text = `CAST(ABS(${column} + 0e0) AS CHAR)`;
+/**
+ * The store's side. A FLOAT is printed with 6 digits unless it is made a DOUBLE, and MySQL prints what it has computed in at
+ * most 22 characters: enough for a FLOAT without its sign, not for a DOUBLE such as -2.2250738585072014e-308.
+ */
+export function storeFloatText(column: string, bits: 32 | 64): string {
+  const text =
+    bits === 32
+      ? `CAST(ABS(${column} + 0e0) AS CHAR)`
+      : `TRIM(LEADING '-' FROM CAST(${column} AS CHAR))`;
   const mantissa = `SUBSTRING_INDEX(${text}, 'e', 1)`;
   const whole = `TRIM(LEADING '0' FROM REPLACE(${mantissa}, '.', ''))`;
   const short = `TRIM(TRAILING '0' FROM ${whole})`;

@@ -106,7 +106,10 @@ function floatColumn(bits: 32 | 64, { nonFinite }: TypeOptions): StoredColumn {
     ...(nonFinite === 'reject' && {
       refuses: { when: isOdd, reason: 'is not a finite number, which the store has no place for' },
     }),
-    canonical: { engine: (value) => engineFloatText(finite(value)), store: storeFloatText },
+    canonical: {
+      engine: (value) => engineFloatText(finite(value)),
+      store: (column) => storeFloatText(column, bits),
+    },
     note:
       nonFinite === 'null'
         ? 'NaN and infinity are NULL'
