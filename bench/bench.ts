@@ -1,5 +1,5 @@
-// npm run bench [-- snapshot|catchup|freshness|kafka ...]: measures on this machine, checks the contents,
-// and writes docs/benchmarks.md. Everything shares the machine: server, tool and engine.
+// npm run bench [-- snapshot|catchup|freshness|kafka|sinks ... [--only store ...]]: measures on this machine, checks
+// the contents, and writes docs/benchmarks.md. Everything shares the machine: server, tool and engine.
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { LocalServer } from '../src/demo/server/local-server.ts';
@@ -8,6 +8,7 @@ import { measureCatchUp } from './catch-up.ts';
 import { measureFreshness } from './freshness.ts';
 import { measureKafka } from './kafka.ts';
 import { measureLimits } from './limits.ts';
+import { measureSinks } from './sinks.ts';
 import { measureSnapshot } from './snapshot.ts';
 
 /** One line of the table: what was measured, beside the limit it is to be seen against. */
@@ -25,9 +26,10 @@ const scenarios = {
   catchup: measureCatchUp,
   freshness: measureFreshness,
   kafka: measureKafka,
+  sinks: () => measureSinks(stores),
 } as const;
 
-const wanted = process.argv.slice(2);
+const [wanted, stores] = readArguments(process.argv.slice(2));
 const say = (line: string) => console.error(line);
 await using server = await LocalServer.open((await findMariadb()) ?? (await installMariadb(say)), [
   '--innodb-buffer-pool-size=512M',
@@ -59,3 +61,9 @@ ${table}
 `;
 if (wanted.length === 0) await writeFile(new URL('../docs/benchmarks.md', import.meta.url), page);
 console.log(table);
+
+/** Scenarios, and stores after `--only`. */
+function readArguments(words: readonly string[]): [scenarios: string[], stores: string[]] {
+  const at = words.indexOf('--only');
+  return at < 0 ? [[...words], []] : [words.slice(0, at), words.slice(at + 1)];
+}
