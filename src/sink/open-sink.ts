@@ -1,5 +1,6 @@
 import type { Logger } from '../ops/logger.ts';
 import { openClickhouseSink } from './clickhouse/clickhouse-sink.ts';
+import { CommandSink } from './command/command-sink.ts';
 import { DorisSink } from './doris/doris-sink.ts';
 import { FilesSink } from './files/files-sink.ts';
 import { openHiveSink } from './hive/open-hive-sink.ts';
@@ -34,6 +35,8 @@ export async function openSink(options: SinkOptions, context: SinkContext): Prom
       return await openKafkaSink(options, context);
     case 'lake':
       return openLakeSink(options, context);
+    case 'command':
+      return new CommandSink(options, context);
     case 'files':
       return new FilesSink(options, context);
     case 'doris':

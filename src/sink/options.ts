@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clickhouseSinkOptions } from './clickhouse/options.ts';
+import { commandSinkOptions } from './command/options.ts';
 import { dorisSinkOptions } from './doris/options.ts';
 import { filesSinkOptions } from './files/options.ts';
 import { hiveSinkOptions } from './hive/options.ts';
@@ -15,6 +16,7 @@ import { webhookSinkOptions } from './webhook/options.ts';
 /** Stores beside the warehouse, each with the options of its kind. */
 export const sinkOptions = z.discriminatedUnion('type', [
   clickhouseSinkOptions,
+  commandSinkOptions,
   filesSinkOptions,
   kafkaSinkOptions,
   lakeSinkOptions,
