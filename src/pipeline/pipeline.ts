@@ -125,6 +125,8 @@ export class Pipeline implements AsyncDisposable {
     this.#onPublish = async (cut) => {
       if (!isEnough?.(cut) || !(await this.#isSettled())) return;
       reaching ??= finish(cut);
+      // It is thrown at the end.
+      reaching.catch(() => undefined);
     };
     const tasks = [
       this.capture.run(inner),

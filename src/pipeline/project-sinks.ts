@@ -69,12 +69,10 @@ export class ProjectSinks implements AsyncDisposable {
     for (const runner of this.#runners) {
       while (!runner.hasReached(cut)) {
         if (signal.aborted) return;
-        if (runner.refusal !== undefined && runner.refusal.details['table'] === undefined) {
-          throw runner.refusal;
-        }
+        if (runner.refusal !== undefined) throw runner.refusal;
         await delay(20, undefined, { signal }).catch(() => undefined);
       }
-      if (runner.refusal !== undefined) throw runner.refusal;
+      if (runner.tableRefusal !== undefined) throw runner.tableRefusal;
     }
   }
 

@@ -64,10 +64,14 @@ export class SinkRunner {
     return this.#setup.options.name;
   }
 
-  /** Why it does not go on without somebody acting: of the store, or of one of its tables. */
+  /** Why nothing goes on without somebody acting. */
   get refusal(): CdcError | undefined {
-    const refused = this.#error?.kind === 'transient' ? undefined : this.#error;
-    return refused ?? [...this.#tables.values()].find(({ error }) => error !== undefined)?.error;
+    return this.#error?.kind === 'transient' ? undefined : this.#error;
+  }
+
+  /** Why one of its tables does not go on. */
+  get tableRefusal(): CdcError | undefined {
+    return [...this.#tables.values()].find(({ error }) => error !== undefined)?.error;
   }
 
   /** Everything of this cut is in the store, but for paused tables. */
