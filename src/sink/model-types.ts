@@ -82,7 +82,8 @@ function plainType(
       return { type: text };
     default:
       if (name.startsWith('FixedString(')) {
-        return { type: { kind: 'binary' }, cast: (value) => `CAST(${value}, 'String')` };
+        // CAST would cut zero bytes at the end.
+        return { type: { kind: 'binary' }, cast: (value) => `concat(${value}, '')` };
       }
       if (name.startsWith('Interval')) {
         return {

@@ -188,7 +188,7 @@ function jsonColumn({ json }: TypeOptions): StoredColumn {
       reason: 'holds \\u0000, which jsonb has no place for',
     },
     canonical: { engine: engineJsonText, store: storeJsonText },
-    note: 'spaces, the order of keys and all but the last of equal keys are lost; verify compares keys, strings and numbers, not their arrangement',
+    note: 'spaces, the order of keys, all but the last of equal keys and the sign of -0.0 are lost; verify compares keys, strings and numbers, not their arrangement',
   };
 }
 
