@@ -169,7 +169,7 @@ function rebuild(
 
 function assertSameKey({ columns }: ExistingTable, { source, key }: SinkTable): void {
   const before = columns.filter(({ isKey }) => isKey).map(({ name }) => name);
-  if (before.sort().join('\0') === [...key].sort().join('\0')) return;
+  if ([...before].sort().join('\0') === [...key].sort().join('\0')) return;
   throw incompatibleTable(
     source,
     `its key in the store is (${before.join(', ')}) and is to be (${key.join(', ')}).`,
