@@ -1,5 +1,6 @@
 import type { RowEngine } from '../row-engine.ts';
 import { DeltaFormat } from './delta/delta-format.ts';
+import { IcebergFormat } from './iceberg/iceberg-format.ts';
 import { ManifestFormat } from './manifest/manifest-format.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import type { TableFormat } from './table-format.ts';
@@ -22,6 +23,6 @@ export function createFormat(name: LakeFormatName, place: FormatPlace): TableFor
     case 'delta':
       return new DeltaFormat(place.store, place.root, place.engine);
     case 'iceberg':
-      throw new Error('soon');
+      return new IcebergFormat(place.store, place.root, place.engine, place.keepHours * 3600_000);
   }
 }

@@ -13,8 +13,9 @@ export interface SchemaPlan {
   readonly renewed: ReadonlySet<string>;
 }
 
-/** The id of `_version`. */
+/** Ids of `_version`, and of `_deleted`, which no schema shows; those of a table's own columns follow. */
 export const versionId = 1;
+export const deletedId = 2;
 
 /** What has to change so that the rows of `table` can go in; a text: why they cannot. */
 export function planSchema(
@@ -74,7 +75,7 @@ function newTable(table: SinkTable, types: LakeTypeMap): SchemaPlan | string {
   const clash = table.columns.find(({ name }) => name === versionColumn || name === '_deleted');
   if (clash !== undefined) return `a column is called ${clash.name}, which cdc uses for itself.`;
   const columns = table.columns.map((column, index) => ({
-    id: versionId + 1 + index,
+    id: deletedId + 1 + index,
     name: column.name,
     type: types.lakeType(column),
     ...(column.comment !== undefined && { comment: column.comment }),
@@ -84,7 +85,7 @@ function newTable(table: SinkTable, types: LakeTypeMap): SchemaPlan | string {
     source,
     key,
     columns,
-    lastId: versionId + columns.length,
+    lastId: deletedId + columns.length,
     dropped: [],
     ...(comment !== undefined && { comment }),
   };

@@ -51,7 +51,7 @@ export interface LakeSchema {
   readonly columns: readonly LakeColumn[];
   readonly key: readonly string[];
   readonly comment?: string;
-  /** Ids up to it were given to columns, also to such as are gone; 1 is that of `_version`. */
+  /** Ids up to it were given to columns, also to such as are gone. */
   readonly lastId: number;
   /** Names of columns that are gone, but perhaps still in data files. */
   readonly dropped: readonly string[];
@@ -65,7 +65,7 @@ export interface LakeColumn {
   readonly comment?: string;
 }
 
-/** As Delta names them; `timestamp` is in UTC, `timestamp_ntz` the wall clock. */
+/** As Delta names them, but for `int`, its `integer`; `timestamp` is in UTC, `timestamp_ntz` the wall clock. */
 export type LakeType =
   | 'byte'
   | 'short'

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder[Symbol.asyncDispose]());
 
-describe.each(['parquet', 'delta'] as const)('%s', (format) => {
+describe.each(['parquet', 'delta', 'iceberg'] as const)('%s', (format) => {
   describeSinkContract({
     name: `lake in a folder, as ${format}`,
     options: async () =>

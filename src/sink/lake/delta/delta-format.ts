@@ -164,7 +164,7 @@ function schemaString({ columns, key }: LakeSchema): string {
     metadata: comment === undefined ? {} : { comment },
   });
   const fields = columns.map(({ name, type, comment }) =>
-    field(name, type, !key.includes(name), comment),
+    field(name, type === 'int' ? 'integer' : type, !key.includes(name), comment),
   );
   return JSON.stringify({
     type: 'struct',
