@@ -1,5 +1,5 @@
-import { staleProgress } from '../sink-errors.ts';
-import { bytesAsText } from './byte-text.ts';
+import { rejectedRows, staleProgress } from '../sink-errors.ts';
+import { bytesAsText, textOfBytes } from './byte-text.ts';
 import { toSinkError } from './error-map.ts';
 import type { RedisSinkOptions } from './options.ts';
 import type { Argument, RedisConnection, Reply } from './redis-connection.ts';
@@ -23,8 +23,10 @@ type Command = readonly Argument[];
 interface StoredRow {
   /** 19 digits; undefined: nothing is known of the key. */
   readonly version: string | undefined;
-  /** Of the key beside the row. */
-  readonly record: string | undefined;
+  /** Of the key beside the row; '': there is none. */
+  readonly record: string;
+  /** The key is there without a version: somebody else's. */
+  readonly isForeign: boolean;
 }
 
 /**
@@ -89,9 +91,13 @@ export class CommandWriter implements RowWriter {
   async #writeTurn(work: RowWork, rows: readonly RowChange[]): Promise<void> {
     const stored = await this.#stored(work, rows);
     const commands = rows.flatMap((row, at) => {
-      const before = stored[at] as StoredRow;
-      const isOlder = before.version !== undefined && before.version > row.version;
-      return isOlder ? [] : this.#commandsOf(work.layout, row, before);
+      const { version, record, isForeign } = stored[at] as StoredRow;
+      if (isForeign) {
+        const why = `the key ${textOfBytes(row.key)} holds something else`;
+        throw rejectedRows(work.layout.table.source, why);
+      }
+      if (version !== undefined && version > row.version) return [];
+      return this.#commandsOf(work.layout, row, record);
     });
     await this.#send(work, commands);
   }
@@ -99,48 +105,72 @@ export class CommandWriter implements RowWriter {
   async #stored(work: RowWork, rows: readonly RowChange[]): Promise<StoredRow[]> {
     const { value, keepsBeside } = work.layout;
     const inside = keepsBeside ? 'none' : value.version;
-    const records = await this.#send(
-      work,
-      rows.map(({ key }) => ['GET', this.#beside(key)]),
-    );
-    const versionOf = ({ key }: RowChange): Command =>
-      inside === 'field' ? ['HGET', key, '_version'] : ['GETRANGE', key, '0', '31'];
-    const values = inside === 'none' ? [] : await this.#send(work, rows.map(versionOf));
+    const ask = (command: (key: string) => Command) =>
+      this.#send(
+        work,
+        rows.map(({ key }) => command(key)),
+      );
+    const records = await ask((key) => ['GET', this.#beside(key)]);
+    const exist = await ask((key) => ['EXISTS', key]);
+    const insides =
+      inside === 'none'
+        ? []
+        : await ask((key) =>
+            inside === 'field' ? ['HGET', key, '_version'] : ['GETRANGE', key, '0', '31'],
+          );
     return rows.map((_, at) => {
-      const found = values[at];
-      const text =
-        typeof found === 'string' ? (/(\d{19})$/.exec(found)?.[1] ?? undefined) : undefined;
+      const text = insides[at];
+      const found = typeof text === 'string' ? /(\d{19})$/.exec(text)?.[1] : undefined;
       const record = typeof records[at] === 'string' ? (records[at] as string) : undefined;
-      return { version: text ?? record?.slice(0, 19), record };
+      const version = found ?? record?.slice(0, 19);
+      const isOurs = inside === 'none' ? record !== undefined : found !== undefined;
+      return { version, record: record ?? '', isForeign: exist[at] === 1 && !isOurs };
     });
   }
 
-  #commandsOf(layout: TableLayout, row: RowChange, { record = '' }: StoredRow): Command[] {
-    const { key, version, fate, entries, values } = row;
+  /**
+   * In an order that may break off anywhere: what an index has is either in the record or taken out, and the record is there
+   * before the row.
+   */
+  #commandsOf(layout: TableLayout, row: RowChange, record: string): Command[] {
+    const { key, version, fate, entries } = row;
     const expiring = this.#expiring(layout);
-    const unlist = this.#unlist(key, record.slice(19));
+    const old = record.slice(19);
     if (fate === deletedFate) {
       const settled = expiring === undefined ? [] : [['ZREM', expiring, key]];
-      return [['DEL', key], ...unlist, ...settled, this.#tombstone(key, version)];
+      return [...this.#unlist(key, old), ['DEL', key], ...settled, this.#tombstone(key, version)];
     }
-    const write: Command[] =
-      layout.value.kind === 'hash'
-        ? [
-            ['DEL', key],
-            ['HSET', key, ...values],
-          ]
-        : [['SET', key, values[0] as string]];
-    if (fate !== '') write.push(['PEXPIREAT', key, fate]);
+    const write = this.#valueOf(layout, row);
     const beside = this.#beside(key);
     if (!layout.keepsBeside) return record === '' ? write : [...write, ['DEL', beside]];
-    write.push(['SET', beside, version + entries], ...unlist, ...this.#list(key, entries));
-    if (expiring !== undefined) {
-      write.push(fate === '' ? ['ZREM', expiring, key] : ['ZADD', expiring, fate, key]);
-    } else if (fate !== '') {
-      const forgotten = Number(fate) + this.#options.tombstoneSeconds * 1000;
-      write.push(['PEXPIREAT', beside, String(forgotten)]);
+    const forgotten = Math.max(Number(fate), Date.now()) + this.#options.tombstoneSeconds * 1000;
+    const commands = [
+      ...(old === entries ? [] : this.#unlist(key, old)),
+      ['SET', beside, version + entries],
+      ...(fate === '' || expiring !== undefined ? [] : [['PEXPIREAT', beside, String(forgotten)]]),
+      ...write,
+      ...this.#list(key, entries),
+    ];
+    if (expiring === undefined) return commands;
+    return [...commands, fate === '' ? ['ZREM', expiring, key] : ['ZADD', expiring, fate, key]];
+  }
+
+  /** A reader never finds the row missing in between. */
+  #valueOf({ value, table, ttl }: TableLayout, { key, fate, values }: RowChange): Command[] {
+    const commands: Command[] = [];
+    if (value.kind === 'hash') {
+      const present = new Set(values.filter((_, at) => at % 2 === 0));
+      const absent = table.columns
+        .map(({ name }) => bytesAsText(name))
+        .filter((name) => !present.has(name));
+      commands.push(['HSET', key, ...values]);
+      if (absent.length > 0) commands.push(['HDEL', key, ...absent]);
+      if (ttl !== undefined && fate === '') commands.push(['PERSIST', key]);
+    } else {
+      commands.push(['SET', key, values[0] as string]);
     }
-    return write;
+    if (fate !== '') commands.push(['PEXPIREAT', key, fate]);
+    return commands;
   }
 
   #unlist(key: string, entries: string): Command[] {

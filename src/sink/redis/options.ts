@@ -42,7 +42,7 @@ const index = z.strictObject({
 
 const ttl = z.union([
   z.strictObject({ seconds: z.int().min(1) }),
-  z.strictObject({ column: z.string().min(1), plusSeconds: z.int().default(0) }),
+  z.strictObject({ column: z.string().min(1), plusSeconds: z.int().optional() }),
 ]);
 
 const tableSettings = {

@@ -1,5 +1,5 @@
 import { rejectedRows, staleProgress } from '../sink-errors.ts';
-import { bytesAsText } from './byte-text.ts';
+import { bytesAsText, textOfBytes } from './byte-text.ts';
 import { staleSequence, toSinkError } from './error-map.ts';
 import type { RedisSinkOptions } from './options.ts';
 import type { RedisConnection } from './redis-connection.ts';
@@ -96,5 +96,8 @@ export class ScriptWriter implements RowWriter {
 }
 
 function tooLarge({ layout }: RowWork, { key }: RowChange): Error {
-  return rejectedRows(layout.table.source, `the row ${key} is larger than Redis takes`);
+  return rejectedRows(
+    layout.table.source,
+    `the row ${textOfBytes(key)} is larger than Redis takes`,
+  );
 }

@@ -161,5 +161,5 @@ export function renderExpiry({ ttl }: TableLayout, textOf: TextOf, nowMs: number
   if ('seconds' in ttl) return String(nowMs + ttl.seconds * 1000);
   const text = textOf(ttl.column);
   if (text === null) return '';
-  return String(Math.max(1, Math.round((parseMoment(text) + ttl.plusSeconds) * 1000)));
+  return String(Math.max(1, Math.round((parseMoment(text) + (ttl.plusSeconds ?? 0)) * 1000)));
 }

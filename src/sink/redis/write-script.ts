@@ -13,6 +13,7 @@ import type { Script } from './redis-connection.ts';
  * Versions have 19 digits, so they compare as texts; as Lua numbers they would lose their last digits. The version of
  * a row lies in its value (`inside`: 'field' of the hash, 'head' of the JSON) or else in a key beside it, together with
  * its entries, so that what an index has is taken out by the script that changes it. A deleted row leaves that key.
+ * A key that is there without a version is somebody else's, and is left as it is.
  */
 const text = String.raw`
 local progress, source, follows, nextProgress = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
@@ -50,12 +51,15 @@ local function storedVersion(key, beside)
   end
   local record = call('GET', beside)
   if record then return sub(record, 1, 19), record end
+  return nil, nil, inside ~= 'head' and call('EXISTS', key) == 1
 end
 
-local expired = {}
-if expiring ~= '' then
+local expired, now = {}, 0
+if expires ~= '' then
   local time = call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+if expiring ~= '' then
   expired = call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, 500)
   for _, key in ipairs(expired) do
     local beside = besideOf(key)
@@ -85,9 +89,9 @@ while at <= last do
       call('SET', beside, version, 'PX', tombstone)
     else
       if kind == 'hash' then
-        if expires ~= '' then call('DEL', key) end
-        local added = call('HSET', key, unpack(rows, from, to)) * 2
-        if (stored or added ~= count) and call('HLEN', key) * 2 ~= count then
+        if expires ~= '' and stored then call('DEL', key) end
+        call('HSET', key, unpack(rows, from, to))
+        if stored and call('HLEN', key) * 2 ~= count then
           call('DEL', key)
           call('HSET', key, unpack(rows, from, to))
         end
@@ -104,7 +108,7 @@ while at <= last do
         if expiring ~= '' then
           if fate ~= '' then call('ZADD', expiring, fate, key) else call('ZREM', expiring, key) end
         elseif fate ~= '' then
-          call('PEXPIREAT', beside, fate + tombstone)
+          call('PEXPIREAT', beside, math.max(fate, now) + tombstone)
         end
       elseif record then
         call('DEL', beside)
