@@ -3,6 +3,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { z } from 'zod';
 import { CdcError, type Problem } from '../errors.ts';
+import { withAbsoluteCertificates, withAbsolutePaths } from './absolute-paths.ts';
 import { describeIssue } from './describe-issue.ts';
 import type { Environment } from './interpolation.ts';
 import { type ProjectConfig, type ProjectFile, projectFileSchema } from './project-config.ts';
@@ -136,18 +137,9 @@ function projectConfigOf(valid: ProjectFile, file: string): ProjectConfig {
     folder,
     file,
     stateFolder: resolve(folder, valid.stateFolder),
-    source: withAbsolutePaths(valid.source, folder),
+    source: withAbsoluteCertificates(valid.source, folder),
+    sinks: valid.sinks.map((sink) => withAbsolutePaths(sink, folder)),
   };
-}
-
-/** Files of certificates are named relative to the project file. */
-function withAbsolutePaths(source: ProjectFile['source'], folder: string): ProjectFile['source'] {
-  if (source.ssl === undefined) return source;
-  const files = Object.entries(source.ssl).map(([name, value]) => [
-    name,
-    typeof value === 'string' ? resolve(folder, value) : value,
-  ]);
-  return { ...source, ssl: { ...source.ssl, ...Object.fromEntries(files) } };
 }
 
 async function findProjectFile(given: string | undefined, currentFolder: string): Promise<string> {

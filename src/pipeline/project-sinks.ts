@@ -66,6 +66,7 @@ export class ProjectSinks implements AsyncDisposable {
 
   /** Resolves when every sink has all of this cut. Throws why one cannot get there without somebody acting. */
   async reach(cut: Cut, signal: AbortSignal): Promise<void> {
+    for (const runner of this.#runners) runner.hurry();
     for (const runner of this.#runners) {
       while (!runner.hasReached(cut)) {
         if (signal.aborted) return;

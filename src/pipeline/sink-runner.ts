@@ -52,6 +52,10 @@ export class SinkRunner {
   readonly #tables = new Map<string, TableState>();
   readonly #rates = new RateMeter();
   #cut: Cut | undefined;
+  /** The cut of the last round, and when tables that wait are due. */
+  #lookedAtMs = 0;
+  #dueAtMs = 0;
+  #isHurried = false;
   /** When the sink was last seen to have all of the newest cut; before that, since when it is not. */
   #behindSinceMs: number | undefined = Date.now();
   #error: CdcError | undefined;
@@ -77,6 +81,12 @@ export class SinkRunner {
   /** Everything of this cut is in the store, but for paused tables. */
   hasReached(cut: Cut): boolean {
     return this.#cut !== undefined && this.#cut.publishedAtMs >= cut.publishedAtMs;
+  }
+
+  /** Copies at once from now on, whatever `everySeconds` says: somebody waits for it. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#dueAtMs = 0;
   }
 
   /** Works until the signal aborts. Throws what is a mistake of ours only. */
@@ -110,9 +120,10 @@ export class SinkRunner {
     const cut = feed.cut();
     const requests = requestsOf(catalog, this.name);
     if (cut === undefined) return;
-    const isSame = this.#cut?.publishedAtMs === cut.publishedAtMs;
+    const isSame = this.#lookedAtMs === cut.publishedAtMs && Date.now() < this.#dueAtMs;
     if (isSame && requests.size === 0) return;
-    this.#behindSinceMs ??= Date.now();
+    this.#dueAtMs = Number.POSITIVE_INFINITY;
+    if (this.#cut !== undefined && !this.hasReached(cut)) this.#behindSinceMs ??= Date.now();
     const all = await feed.tables(signal);
     const wanted = all.filter(({ source }) => wantsTable(this.#setup.options, source));
     for (const [key, { tables }] of requests) {
@@ -129,7 +140,11 @@ export class SinkRunner {
     }
     await queue.onIdle();
     signal.throwIfAborted();
-    if (failures.length > 0) throw failures[0];
+    if (failures.length > 0) {
+      this.#dueAtMs = 0;
+      throw failures[0];
+    }
+    this.#lookedAtMs = cut.publishedAtMs;
     const isWhole = wanted.every(({ source, position }) => {
       const state = this.#tables.get(source);
       return state?.error !== undefined || state?.position === position;
@@ -142,9 +157,12 @@ export class SinkRunner {
   async #bring(table: FeedTable, targets: Map<string, string>, signal: AbortSignal): Promise<void> {
     const state = this.#state(table.source);
     if (state.error !== undefined) return;
-    const waitMs = state.copiedAtMs + this.#setup.options.everySeconds * 1000 - Date.now();
+    const dueAtMs = state.copiedAtMs + this.#setup.options.everySeconds * 1000;
     // A first fill is not held back.
-    if (waitMs > 0 && state.position !== null) return;
+    if (Date.now() < dueAtMs && state.position !== null && !this.#isHurried) {
+      this.#dueAtMs = Math.min(this.#dueAtMs, dueAtMs);
+      return;
+    }
     try {
       const { target } = (await state.copier.plan(table)).table;
       const other = targets.get(target);
@@ -178,6 +196,7 @@ export class SinkRunner {
       await this.#state(table.source).copier.drop(table);
     }
     this.#cut = undefined;
+    this.#dueAtMs = 0;
   }
 
   #state(source: string): TableState {

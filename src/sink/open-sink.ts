@@ -1,20 +1,7 @@
 import type { Logger } from '../ops/logger.ts';
-import { openClickhouseSink } from './clickhouse/clickhouse-sink.ts';
-import { CommandSink } from './command/command-sink.ts';
-import { DorisSink } from './doris/doris-sink.ts';
-import { FilesSink } from './files/files-sink.ts';
-import { openHiveSink } from './hive/open-hive-sink.ts';
-import { HologresSink } from './hologres/hologres-sink.ts';
-import { openKafkaSink } from './kafka/kafka-sink.ts';
-import { openLakeSink } from './lake/lake-sink.ts';
-import { openMemorySink } from './memory/memory-sink.ts';
-import { MysqlSink } from './mysql/mysql-sink.ts';
 import type { SinkOptions } from './options.ts';
-import { PostgresSink } from './postgres/postgres-sink.ts';
-import { RedisSink } from './redis/redis-sink.ts';
 import type { RowEngine } from './row-engine.ts';
 import type { Sink } from './sink.ts';
-import { WebhookSink } from './webhook/webhook-sink.ts';
 
 export interface SinkContext {
   /** Of the warehouse. */
@@ -26,34 +13,32 @@ export interface SinkContext {
   readonly stateFolder: string;
 }
 
-/** Opens a sink; its store is contacted by the first call. */
+/** Opens a sink; its store is contacted by the first call. Clients of stores are loaded by those who use them. */
 export async function openSink(options: SinkOptions, context: SinkContext): Promise<Sink> {
   switch (options.type) {
     case 'clickhouse':
-      return openClickhouseSink(options, context);
-    case 'kafka':
-      return await openKafkaSink(options, context);
-    case 'lake':
-      return openLakeSink(options, context);
+      return (await import('./clickhouse/clickhouse-sink.ts')).openClickhouseSink(options, context);
     case 'command':
-      return new CommandSink(options, context);
-    case 'files':
-      return new FilesSink(options, context);
+      return new (await import('./command/command-sink.ts')).CommandSink(options, context);
     case 'doris':
-      return new DorisSink(options);
+      return new (await import('./doris/doris-sink.ts')).DorisSink(options);
+    case 'files':
+      return new (await import('./files/files-sink.ts')).FilesSink(options, context);
     case 'hive':
-      return openHiveSink(options, context);
-    case 'memory':
-      return openMemorySink(options, context);
+      return (await import('./hive/open-hive-sink.ts')).openHiveSink(options, context);
     case 'hologres':
-      return new HologresSink(options);
+      return new (await import('./hologres/hologres-sink.ts')).HologresSink(options);
+    case 'kafka':
+      return await (await import('./kafka/kafka-sink.ts')).openKafkaSink(options, context);
+    case 'lake':
+      return (await import('./lake/lake-sink.ts')).openLakeSink(options, context);
     case 'mysql':
-      return new MysqlSink(options);
+      return new (await import('./mysql/mysql-sink.ts')).MysqlSink(options);
     case 'postgres':
-      return new PostgresSink(options);
+      return new (await import('./postgres/postgres-sink.ts')).PostgresSink(options);
     case 'redis':
-      return new RedisSink(options, context);
+      return new (await import('./redis/redis-sink.ts')).RedisSink(options, context);
     case 'webhook':
-      return new WebhookSink(options, context);
+      return new (await import('./webhook/webhook-sink.ts')).WebhookSink(options, context);
   }
 }

@@ -7,7 +7,6 @@ import { hiveSinkOptions } from './hive/options.ts';
 import { hologresSinkOptions } from './hologres/options.ts';
 import { kafkaSinkOptions } from './kafka/options.ts';
 import { lakeSinkOptions } from './lake/options.ts';
-import { memorySinkOptions } from './memory/options.ts';
 import { mysqlSinkOptions } from './mysql/options.ts';
 import { postgresSinkOptions } from './postgres/options.ts';
 import { redisSinkOptions } from './redis/options.ts';
@@ -23,7 +22,6 @@ export const sinkOptions = z.discriminatedUnion('type', [
   hologresSinkOptions,
   dorisSinkOptions,
   hiveSinkOptions,
-  memorySinkOptions,
   mysqlSinkOptions,
   postgresSinkOptions,
   redisSinkOptions,

@@ -1,11 +1,9 @@
 import type { Problem } from '../../errors.ts';
 import { lineTexts } from '../line-rows.ts';
-import type { SinkContext } from '../open-sink.ts';
 import type { LineBatch, LineSink, Progress, ProgressStep, Sweep } from '../sink.ts';
 import { incompatibleTable, staleProgress } from '../sink-errors.ts';
 import type { SinkTable } from '../sink-table.ts';
 import { tsvText } from '../tsv-text.ts';
-import type { MemorySinkOptions } from './options.ts';
 import { memoryTypes } from './type-map.ts';
 
 /** Values as the canonical texts that the engine has printed, in the order of the columns. */
@@ -123,10 +121,6 @@ export class MemorySink implements LineSink {
     const found = this.#progress.get(table.source)?.sequence ?? 0;
     if (found !== follows) throw staleProgress(table.source, found, follows);
   }
-}
-
-export function openMemorySink(_options: MemorySinkOptions, _context: SinkContext): MemorySink {
-  return new MemorySink();
 }
 
 function hasColumn({ columns }: SinkTable, name: string): boolean {

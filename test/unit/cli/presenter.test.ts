@@ -59,6 +59,23 @@ const status: StatusReport = {
   ],
   snapshot: [{ table: 'shop.订单', chunks: 4, rows: 2000, done: true }],
   unmatched: [{ table: 'app.events', rows: 1200 }],
+  sinks: [
+    {
+      name: 'serving',
+      type: 'postgres',
+      behindSeconds: 0,
+      rows: { perSecond: 0, total: 12 },
+      tables: [
+        {
+          table: 'shop.orders',
+          position: 'binlog.000007:1500',
+          state: 'following',
+          rows: 12,
+          refused: 1,
+        },
+      ],
+    },
+  ],
   layers: [
     {
       name: 'dwd.order_wide',
@@ -226,6 +243,11 @@ model           way       rows  keys recomputed  rebuilds  right as of
 dwd.order_wide  keys     2,000               51         1  b.000003:120
 ads.report      rebuild      3                0         7  in error
 
+sinks
+sink     store     table        state      rows  refused  has everything up to
+───────  ────────  ───────────  ─────────  ────  ───────  ────────────────────
+serving  postgres  shop.orders  following    12        1  binlog.000007:1500
+
 errors
 at     code                     table or model  message
 ─────  ───────────────────────  ──────────────  ───────────
@@ -236,7 +258,7 @@ at     code                     table or model  message
 
 test('the status of a project without a snapshot says what to do', () => {
   const empty: StatusReport = { ...status, running: null, source: null, lag: null, snapshot: [] };
-  const text = renderStatus({ ...empty, layers: [], errors: [] }, plainStyle);
+  const text = renderStatus({ ...empty, layers: [], sinks: [], errors: [] }, plainStyle);
   expect(text).toContain('running    no\n');
   expect(text).toContain('run `cdc init`');
   expect(text).not.toContain('snapshot\n');

@@ -179,7 +179,7 @@ test.each([
     name: 'text that is no mapping',
     text: 'hello\n',
     expected:
-      'cdc.yaml:1:1 expected a mapping with name, stateFolder, source, route, log, warehouse, load, layers, found "hello"',
+      'cdc.yaml:1:1 expected a mapping with name, stateFolder, source, route, log, warehouse, load, layers, sinks, found "hello"',
   },
 ])('$name is named with its place and the way out', ({ text, expected }) => {
   expect(problemsOf(text)).toEqual([expected]);
