@@ -15,6 +15,14 @@ export interface RowRange {
 }
 
 /**
+ * Aliases of columns are the same names as what their expressions read. And JSON that expressions make of arrays and maps is the same
+ * however the result of the statement is printed: these are settings of a sub-query, which its reader's do not reach.
+ */
+const expressionSettings =
+  ' SETTINGS prefer_column_name_to_alias = 1, output_format_json_quote_64bit_integers = 0, ' +
+  'output_format_json_quote_decimals = 0, output_format_json_quote_denormals = 0';
+
+/**
  * The statements that read the rows of one table for one sink.
  *
  * Rows of a range are the newest of their key *in the range*: one that has changed again since is perhaps merged away and then
@@ -166,7 +174,7 @@ export class RowSelect {
       feed.changeColumn === undefined ? `toUInt64(${feed.readTo})` : quoteIdentifier(versionColumn);
     const source = `SELECT *, ${version} AS _row_version, ${change} AS _change FROM ${feed.physical}${this.#final()}`;
     const where = filter === undefined ? '' : ` WHERE ${isTrue(filter)}`;
-    return `SELECT ${items.join(', ')}, _row_version AS ${versionColumn}, _change FROM (${source})${where}`;
+    return `SELECT ${items.join(', ')}, _row_version AS ${versionColumn}, _change FROM (${source})${where}${expressionSettings}`;
   }
 
   #final(): string {
@@ -212,9 +220,8 @@ export class RowSelect {
     });
     const refused = this.#refusal();
     const where = refused === undefined ? '' : ` WHERE (${refused}) = ''`;
-    // Aliases of columns are the same names as what their expressions read.
     const inner = `SELECT ${items.join(', ')}, ${versionColumn}, ${deletedColumn} FROM ${source}${where}`;
-    return `${inner} SETTINGS prefer_column_name_to_alias = 1`;
+    return `SELECT * FROM (${inner}${expressionSettings})`;
   }
 
   #refusedOf(source: string): string | undefined {
@@ -223,7 +230,7 @@ export class RowSelect {
     const key = `toJSONString([${this.#keyTexts().join(', ')}])`;
     return (
       `SELECT ${key} AS key, ${versionColumn} AS version, ${refusal} AS reason FROM ${source} ` +
-      `WHERE reason != '' AND NOT ${deletedColumn} SETTINGS prefer_column_name_to_alias = 1`
+      `WHERE reason != '' AND NOT ${deletedColumn}${expressionSettings}`
     );
   }
 
