@@ -12,6 +12,7 @@ import {
   projectJsonSchema,
 } from '../src/config/json-schema.ts';
 import { CdcError, type ErrorCode, errorRegistry, exitCodeOf } from '../src/errors.ts';
+import { renderTypesPage } from './types-page.ts';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -21,6 +22,7 @@ export function renderDocs(): ReadonlyMap<string, string> {
     ['docs/config.md', renderConfigPage()],
     ['docs/config.schema.json', `${JSON.stringify(editorSchema(), null, 2)}\n`],
     ['docs/errors.md', renderErrorPage()],
+    ['docs/types.md', renderTypesPage()],
   ]);
 }
 
