@@ -3,7 +3,7 @@ import { Agent, type AgentOptions } from 'node:https';
 import type { z } from 'zod';
 import type { tlsOptions } from './common-options.ts';
 
-/** Connections with the certificates of a sink’s `tls`. */
+/** Connections with the certificates of a sink’s `ssl`. */
 export function tlsAgent(
   { ca, cert, key, rejectUnauthorized }: NonNullable<z.output<typeof tlsOptions>>,
   options: AgentOptions = {},

@@ -68,7 +68,7 @@ export const clickhouseSinkOptions = z.strictObject({
   password: secret.meta({
     description: 'Password; write ${NAME} to take it from the environment.',
   }),
-  tls: tlsOptions,
+  ssl: tlsOptions,
   database: z.string().min(1).default('default').meta({
     description:
       'Database of tables whose name has no dot; with `naming: "{database}.{table}"` each lies in its own.',

@@ -30,9 +30,9 @@ export class Store implements AsyncDisposable {
 
   /** The server is contacted by the first statement. */
   static async open(options: ClickhouseSinkOptions): Promise<Store> {
-    const { url, user, password, tls } = options;
+    const { url, user, password, ssl } = options;
     const close = async () => {};
-    const agent = tls && tlsAgent(tls);
+    const agent = ssl && tlsAgent(ssl);
     const engine = await ClickhouseEngine.open(async () => ({
       url,
       user,

@@ -32,7 +32,7 @@ export const webhookSinkOptions = z.strictObject({
     .record(z.string().regex(/^[A-Za-z0-9-]+$/), z.string())
     .default({})
     .meta({ description: 'Further headers.', example: { 'X-Team': 'data' } }),
-  tls: tlsOptions,
+  ssl: tlsOptions,
   timeoutSeconds: z.number().min(1).max(3_600).default(30).meta({
     description: 'A request that takes longer is broken off and repeated.',
   }),
