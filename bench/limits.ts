@@ -6,7 +6,7 @@ import { LocalServer } from '../src/demo/server/local-server.ts';
 import { findMysql } from '../src/demo/server/mysql-program.ts';
 import type { ServerAddress } from '../src/demo/server/server-address.ts';
 import { openEngine } from '../src/engine/clickhouse-engine.ts';
-import { ClickhouseSink } from '../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../src/load/clickhouse/clickhouse-ods.ts';
 import { createLogger } from '../src/ops/logger.ts';
 import { installMysqlPackage } from '../test/support/mysql-package.ts';
 import type { Measurement } from './bench.ts';
@@ -85,12 +85,12 @@ async function engineAlone(schema: TableSchema, bytes: readonly Buffer[]): Promi
   const stateFolder = await mkdtemp(join(tmpdir(), 'cdc-bench-'));
   try {
     await using engine = await openEngine({ type: 'embedded', port: 0 }, { stateFolder, logger });
-    const sink = new ClickhouseSink(engine);
+    const ods = new ClickhouseOds(engine);
     const table = schema.table;
-    await sink.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 0n });
+    await ods.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 0n });
     const startedAt = performance.now();
     // One insert of all of it, in the pieces the decoder made.
-    await sink.write({ schema, rowCount: rows, chunks: bytes, token: 'bench' });
+    await ods.write({ schema, rowCount: rows, chunks: bytes, token: 'bench' });
     const seconds = (performance.now() - startedAt) / 1000;
     return {
       name: 'engine alone, the same row bytes into the ODS table',

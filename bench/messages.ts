@@ -7,7 +7,7 @@ import { MessageLines } from '../src/change/message-line.ts';
 import type { ColumnType, TableSchema } from '../src/change/table-schema.ts';
 import { openEngine } from '../src/engine/clickhouse-engine.ts';
 import { readEngineRecord } from '../src/engine/engine-file.ts';
-import { ClickhouseSink } from '../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../src/load/clickhouse/clickhouse-ods.ts';
 import { createLogger } from '../src/ops/logger.ts';
 
 /** As many as the loader sends at once by default, of Debezium's messages. */
@@ -110,11 +110,11 @@ const stateFolder = await mkdtemp(join(tmpdir(), 'cdc-bench-'));
 try {
   const logger = createLogger({ level: 'error', output: process.stderr });
   await using engine = await openEngine({ type: 'embedded', port: 0 }, { stateFolder, logger });
-  const sink = new ClickhouseSink(engine);
+  const ods = new ClickhouseOds(engine);
   for (const [name, make] of Object.entries(makers)) {
     const schema = schemaOf(`bench.${name}`);
     const { table } = schema;
-    await sink.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 1n });
+    await ods.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 1n });
     const lines = new MessageLines();
     let bytes = 0;
     const loads: { rowCount: number; bytes: Buffer }[] = [];
@@ -130,7 +130,7 @@ try {
     const startedAt = performance.now();
     for (const [index, load] of loads.entries()) {
       const token = `${name} ${index}`;
-      await sink.write({
+      await ods.write({
         ...{ schema, layout, token },
         rowCount: load.rowCount,
         chunks: [load.bytes],
@@ -154,7 +154,7 @@ try {
     const small = await latencyOf(async (each) => {
       const load = loads[0] as { bytes: Buffer };
       const line = load.bytes.subarray(0, load.bytes.indexOf(10) + 1);
-      await sink.write({ schema, layout, token: `small ${each}`, rowCount: 1, chunks: [line] });
+      await ods.write({ schema, layout, token: `small ${each}`, rowCount: 1, chunks: [line] });
     });
     console.log(`${name}: ${small.toFixed(1)} ms for one message`);
   }

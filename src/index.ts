@@ -1,6 +1,6 @@
 /**
  * The public programmatic API: what the commands of `cdc` call, and the contracts to implement a
- * source, a change log or a sink of one's own.
+ * source, a change log or a ods of one's own.
  *
  * @public
  */
@@ -13,7 +13,7 @@ export { loadProject, type ProjectReading, readProject } from './config/load-pro
 export type { ProjectConfig } from './config/project-config.ts';
 export { CdcError, type ErrorCode, errorRegistry, exitCodeOf, type Problem } from './errors.ts';
 export type { SqlEngine } from './layers/sql-engine.ts';
-export type { Sink, TableLoad } from './load/sink.ts';
+export type { Ods, TableLoad } from './load/ods.ts';
 export type { ChangeLog, LogEntry } from './log/change-log.ts';
 export { createLogger, createSilentLogger, type Logger } from './ops/logger.ts';
 export { type CheckReport, checkProject } from './pipeline/check.ts';

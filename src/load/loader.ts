@@ -7,9 +7,9 @@ import type { Logger } from '../ops/logger.ts';
 import type { ChangeFeed, FeedEntry } from './change-feed.ts';
 import { LoadPlan, loadedPosition, releaseKeys } from './load-plan.ts';
 import type { LoadStep } from './load-step.ts';
+import type { Ods } from './ods.ts';
 import type { LoadOptions } from './options.ts';
 import { type PausedTable, pausedTables, pauseKeys } from './paused-tables.ts';
-import type { Sink } from './sink.ts';
 import { TableLoader, type TableOutcome } from './table-loader.ts';
 import { groupByTable, type TableOperation } from './table-operations.ts';
 import { truncationKeys, truncations } from './truncations.ts';
@@ -26,7 +26,7 @@ const littleBytes = 1024 ** 2;
 
 export interface LoaderOptions {
   readonly log: ChangeFeed;
-  readonly sink: Sink;
+  readonly ods: Ods;
   readonly catalog: Catalog;
   readonly options: Pick<LoadOptions, 'maxBatchBytes' | 'flushMs'>;
   readonly logger: Logger;
@@ -35,14 +35,14 @@ export interface LoaderOptions {
 }
 
 /**
- * Log -> sink, one batch a step.
+ * Log -> ODS, one batch a step.
  *
  * Within a batch, rows are not reduced to the last one of a key: every row carries the version of its
  * place in the source, the store keeps the highest version of a key, and equal versions are equal
  * rows. So the order in which rows are written, and how often, does not change what is read.
  * What does need order is a barrier of a table (schema, truncate, sweep) against that table's rows.
  *
- * A table that the sink refuses for good is paused, and named in the catalog (`load/paused/<table>`);
+ * A table that ODS refuses for good is paused, and named in the catalog (`load/paused/<table>`);
  * the others go on. `release`, or a schema change that reads the table again, ends the pause.
  */
 export class Loader {
@@ -53,12 +53,12 @@ export class Loader {
   readonly #tables: TableLoader;
   #steppedAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ log, sink, catalog, options, logger, consumer }: LoaderOptions) {
+  constructor({ log, ods, catalog, options, logger, consumer }: LoaderOptions) {
     this.#consumer = consumer ?? warehouseConsumer;
     this.#log = log;
     this.#catalog = catalog;
     this.#options = options;
-    this.#tables = new TableLoader({ sink, log, logger: logger.child({ component: 'loader' }) });
+    this.#tables = new TableLoader({ ods, log, logger: logger.child({ component: 'loader' }) });
   }
 
   /** Entries before it are loaded. */

@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { TableId } from '../change/table-id.ts';
 import { CdcError, type ErrorCode } from '../errors.ts';
 
-/** A table the sink refuses for good; its changes are passed over until it is loaded anew. */
+/** A table that ODS refuses for good; its changes are passed over until it is loaded anew. */
 export interface PausedTable {
   readonly table: TableId;
   readonly code: ErrorCode;

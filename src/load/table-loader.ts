@@ -5,8 +5,8 @@ import { retry } from '../lib/retry.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { LoadPlan } from './load-plan.ts';
+import type { Ods } from './ods.ts';
 import { type PausedTable, pauseFor } from './paused-tables.ts';
-import type { Sink } from './sink.ts';
 import { countRows, type TableOperation } from './table-operations.ts';
 
 /** What one batch has for one table. */
@@ -31,12 +31,12 @@ export interface TableOutcome {
 
 /** Carries out the operations of a table in their order; several tables may be under way at once. */
 export class TableLoader {
-  readonly #sink: Sink;
+  readonly #ods: Ods;
   readonly #log: Pick<ChangeFeed, 'schema'>;
   readonly #logger: Logger;
 
-  constructor(options: { sink: Sink; log: Pick<ChangeFeed, 'schema'>; logger: Logger }) {
-    this.#sink = options.sink;
+  constructor(options: { ods: Ods; log: Pick<ChangeFeed, 'schema'>; logger: Logger }) {
+    this.#ods = options.ods;
     this.#log = options.log;
     this.#logger = options.logger;
   }
@@ -86,14 +86,14 @@ export class TableLoader {
   async #performOne(operation: TableOperation, table: TableId, token: string): Promise<void> {
     switch (operation.kind) {
       case 'schema':
-        return this.#sink.applySchema(operation);
+        return this.#ods.applySchema(operation);
       case 'truncate':
       case 'sweep':
-        return this.#sink.deleteOlder(operation);
+        return this.#ods.deleteOlder(operation);
       case 'rows': {
         const { rowCount, chunks, schemaVersion, layout } = operation;
         const schema = this.#schema(table, schemaVersion);
-        return this.#sink.write({ schema, rowCount, chunks, token, ...(layout && { layout }) });
+        return this.#ods.write({ schema, rowCount, chunks, token, ...(layout && { layout }) });
       }
     }
   }
@@ -106,7 +106,7 @@ export class TableLoader {
       .find((each) => each !== undefined);
     if (schema === undefined) return;
     await this.#retry(work, () =>
-      this.#sink.applySchema({
+      this.#ods.applySchema({
         kind: 'schema',
         table,
         schema,

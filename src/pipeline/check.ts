@@ -9,7 +9,7 @@ import { enginePaths } from '../engine/engine-file.ts';
 import { CdcError, type Problem } from '../errors.ts';
 import { readModels } from '../layers/model-file.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
-import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../load/clickhouse/clickhouse-ods.ts';
 import type { Logger } from '../ops/logger.ts';
 import { checkLog } from './check-log.ts';
 import { checkRoutes } from './check-routes.ts';
@@ -67,10 +67,10 @@ async function checkModels(
   const stateFolder = await mkdtemp(join(tmpdir(), 'cdc-check-'));
   try {
     await using engine = await openEngine({ type: 'embedded', port: 0 }, { stateFolder, logger });
-    const sink = new ClickhouseSink(engine);
+    const ods = new ClickhouseOds(engine);
     for (const schema of schemas) {
       const { table } = schema;
-      await sink.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 0n });
+      await ods.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 0n });
     }
     const tables = () => new Map(schemas.map((schema) => [schema.table, schema]));
     const catalog = new MemoryCatalog();

@@ -11,9 +11,9 @@ import { type ClickhouseEngine, openEngine } from '../engine/clickhouse-engine.t
 import { CdcError } from '../errors.ts';
 import { openKafkaCluster } from '../kafka/kafkajs-cluster.ts';
 import { type Layers, type LayersSetup, openLayers } from '../layers/layers.ts';
-import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../load/clickhouse/clickhouse-ods.ts';
 import { StateTable } from '../load/clickhouse/state-table.ts';
-import type { Sink } from '../load/sink.ts';
+import type { Ods } from '../load/ods.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Router } from '../route/router.ts';
@@ -47,7 +47,7 @@ export interface CaptureStages extends LogStages {
 /** Log -> warehouse. */
 export interface WarehouseStages extends LogStages {
   readonly engine: ClickhouseEngine;
-  readonly sink: Sink;
+  readonly ods: Ods;
 }
 
 /** All stages of one project, opened and connected: source -> log -> loader -> layers -> sinks. */
@@ -66,8 +66,8 @@ export function openStages(
   return opening(async (keep) => {
     const { catalog, log } = await openLogStages(config, logger, keep);
     const source = keep(openSource(config, logger, log));
-    const { engine, sink } = await openWarehouse(config, logger, keep);
-    const parts = { log, sink, options: config.load, logger };
+    const { engine, ods } = await openWarehouse(config, logger, keep);
+    const parts = { log, ods, options: config.load, logger };
     const loader =
       config.log.type === 'embedded'
         ? new LocalShares([LoadShare.inStateFolder(parts, catalog)], log, config.load)
@@ -76,7 +76,7 @@ export function openStages(
     const layers = await openProjectLayers(config, { engine, catalog, tables, logger });
     const router = openRouter(config);
     const sinks = keep(await ProjectSinks.open(config, { engine, catalog, log, logger }));
-    return { catalog, source, router, log, sink, loader, engine, layers, sinks };
+    return { catalog, source, router, log, ods, loader, engine, layers, sinks };
   });
 }
 
@@ -172,7 +172,7 @@ export function parallelTables({ source }: ProjectConfig): number {
 async function openWarehouse(config: ProjectConfig, logger: Logger, keep: Keep) {
   const { stateFolder } = config;
   const engine = keep(await openEngine(config.warehouse, { stateFolder, logger }));
-  return { engine, sink: new ClickhouseSink(engine) };
+  return { engine, ods: new ClickhouseOds(engine) };
 }
 
 /** All shares for this process; whoever takes one later makes this one stop. */

@@ -6,7 +6,7 @@ import { CdcError } from '../errors.ts';
 import { DeadLetterTable, type LetterFilter } from '../load/clickhouse/dead-letter-table.ts';
 import { replayRows } from '../load/clickhouse/replay-rows.ts';
 import { type DeadLetter, lineOf } from '../load/dead-letters.ts';
-import type { Sink } from '../load/sink.ts';
+import type { Ods } from '../load/ods.ts';
 import type { Logger } from '../ops/logger.ts';
 import { layoutOf, topicTableOf, withEncodings } from '../source/kafka/topic-table.ts';
 import { requestRebuild } from './rebuild-requests.ts';
@@ -103,7 +103,7 @@ export async function replayDeadLetters(
   filter: LetterFilter,
 ): Promise<LetterReplayReport> {
   return await withReplay(config, context, async (parts) => {
-    const letters = await findLetters(parts.sink.deadLetters, filter);
+    const letters = await findLetters(parts.ods.deadLetters, filter);
     const placed = letters.filter(({ isUnplaced }) => !isUnplaced);
     const failed = letters.filter(({ isUnplaced }) => isUnplaced);
     const tables = new Set<TableId>();
@@ -118,7 +118,7 @@ export async function replayDeadLetters(
       // Before the letters go: after a crash in between they are tried again, and nothing is missed.
       await requestRebuild(parts.catalog, [table]);
       tables.add(table);
-      await parts.sink.deadLetters.remove(fitting);
+      await parts.ods.deadLetters.remove(fitting);
     }
     const models =
       tables.size === 0 ? 'rebuilt' : await rebuildReaders(config, parts.catalog, context);
@@ -138,17 +138,17 @@ async function replayGroup(
     return letters.map((letter) => ({ ...letter, reason: `${table} is no table of this project` }));
   }
   let unfit: DeadLetter[] = [];
-  const { sink } = parts;
-  const noting: Sink = {
-    applySchema: (section) => sink.applySchema(section),
-    deleteOlder: (section) => sink.deleteOlder(section),
+  const { ods } = parts;
+  const noting: Ods = {
+    applySchema: (section) => ods.applySchema(section),
+    deleteOlder: (section) => ods.deleteOlder(section),
     write: async (load) => {
-      unfit = await sink.writeMessages({ ...load, layout });
+      unfit = await ods.writeMessages({ ...load, layout });
     },
     [Symbol.asyncDispose]: async () => undefined,
   };
   const load = { schema, layout, rowCount: letters.length, chunks: letters.map(lineOf) };
-  await replayRows({ engine: parts.engine, sink: noting }, load, oldestOfUse(parts, table));
+  await replayRows({ engine: parts.engine, ods: noting }, load, oldestOfUse(parts, table));
   return unfit;
 }
 

@@ -53,10 +53,10 @@ export class LoadRole implements AsyncDisposable {
     this.#group = group;
     this.#lock = lock;
     this.#logger = logger;
-    const { log, sink, engine } = stages;
+    const { log, ods, engine } = stages;
     this.#process = new LoaderProcess({
       log,
-      sink,
+      ods,
       options: config.load,
       logger,
       table: new StateTable(engine),

@@ -4,19 +4,19 @@ import type { StateTable } from '../load/clickhouse/state-table.ts';
 import { type ScopeOwner, WarehouseCatalog } from '../load/clickhouse/warehouse-catalog.ts';
 import type { LoadStep } from '../load/load-step.ts';
 import { Loader, type LoaderOptions } from '../load/loader.ts';
+import type { Ods } from '../load/ods.ts';
 import { type PausedTable, pausedTables } from '../load/paused-tables.ts';
-import type { Sink } from '../load/sink.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import { releasedPrefix } from './capture-state.ts';
 import { type Standing, standKey } from './cut-order.ts';
-import { ownedSink } from './owned-sink.ts';
+import { ownedOds } from './owned-ods.ts';
 import { ShareFeed } from './share-feed.ts';
 import { offsetKey, progressKey, type ShareId, shareConsumer, shareOf } from './share-state.ts';
 
 export interface ShareParts {
   readonly log: ChangeLog;
-  readonly sink: Sink;
+  readonly ods: Ods;
   readonly options: LoaderOptions['options'];
   readonly logger: Logger;
 }
@@ -59,8 +59,8 @@ export class LoadShare {
       (table) => shareOf(table, id.count) === id.number,
     );
     if (catalog.get(offsetKey) === undefined) await catalog.put(offsetKey, feed.committed());
-    const sink = ownedSink(parts.sink, parts.assertOwned);
-    const loader = new Loader({ ...parts, sink, log: feed, catalog, consumer });
+    const ods = ownedOds(parts.ods, parts.assertOwned);
+    const loader = new Loader({ ...parts, ods, log: feed, catalog, consumer });
     return new LoadShare(id, parts.log, catalog, loader, feed, catalog.owner);
   }
 

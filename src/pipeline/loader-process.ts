@@ -28,7 +28,7 @@ class ShareLost extends Error {}
  *     join ─> take over ─> load ... rebalance ─> finish steps ─> join ─> ...
  *
  * Two things keep a process that was stopped for long from doing harm when it goes on: it looks at the age
- * of its last heartbeat before every call of the sink, and the state it writes is of an epoch that is over.
+ * of its last heartbeat before every call of ODS, and the state it writes is of an epoch that is over.
  */
 export class LoaderProcess {
   readonly #options: LoaderProcessOptions;

@@ -9,7 +9,7 @@ import { assertNoErrors } from './preflight.ts';
  * tables that a new warehouse does not have yet.
  */
 export async function prepareModels(stages: Stages): Promise<void> {
-  const { source, router, log, sink, layers, engine } = stages;
+  const { source, router, log, ods, layers, engine } = stages;
   const known = log.schemas();
   const existing = await engine.rows<{ name: string }>(
     'SELECT name FROM system.tables WHERE database = {database:String}',
@@ -21,7 +21,7 @@ export async function prepareModels(stages: Stages): Promise<void> {
   for (const [table, schema] of wanted) {
     // One that is there is for the loader to change, at its place in the log.
     if (names.has(table)) continue;
-    await sink.applySchema({
+    await ods.applySchema({
       kind: 'schema',
       table,
       schema,

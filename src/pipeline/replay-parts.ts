@@ -8,11 +8,11 @@ import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
 import { CdcError } from '../errors.ts';
 import { acquireProcessLock } from '../lib/process-lock.ts';
-import { ClickhouseSink } from '../load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../load/clickhouse/clickhouse-ods.ts';
 import type { ReplayEngine } from '../load/clickhouse/replay-rows.ts';
 import { StateTable } from '../load/clickhouse/state-table.ts';
 import { warehouseConsumer } from '../load/loader.ts';
-import type { Sink } from '../load/sink.ts';
+import type { Ods } from '../load/ods.ts';
 import { truncatedPrefix, truncations } from '../load/truncations.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
@@ -28,14 +28,14 @@ import { shareOffsets } from './share-layout.ts';
 export interface ReplayParts {
   readonly log: ChangeLog;
   readonly engine: ReplayEngine;
-  readonly sink: Sink;
+  readonly ods: Ods;
   readonly maxBatchBytes: number;
   /** The newest truncate that was loaded, by `scopeOf`. */
   readonly truncatedAt: ReadonlyMap<string, Version>;
 }
 
 export interface OpenedReplay extends ReplayParts {
-  readonly sink: ClickhouseSink;
+  readonly ods: ClickhouseOds;
   readonly catalog: Catalog;
   /** Log entries before it are loaded. */
   readonly loaded: number;
@@ -69,8 +69,8 @@ export async function withReplay<T>(
         ? { loaded: log.committed(warehouseConsumer), truncatedAt: truncations(catalog) }
         : await loadState(new StateTable(engine), config.load.shares);
     const { maxBatchBytes } = config.load;
-    const sink = new ClickhouseSink(engine);
-    return await work({ catalog, log, engine, sink, maxBatchBytes, ...state });
+    const ods = new ClickhouseOds(engine);
+    return await work({ catalog, log, engine, ods, maxBatchBytes, ...state });
   } finally {
     lock.release();
   }

@@ -5,17 +5,17 @@ import { quoteIdentifier } from '../../src/engine/sql-quote.ts';
 import { createFormat } from '../../src/format/create-format.ts';
 import { formatOptions } from '../../src/format/options.ts';
 import { ByteWriter } from '../../src/lib/byte-writer.ts';
-import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../../src/load/clickhouse/clickhouse-ods.ts';
 import { linesOf } from '../support/message-building.ts';
 import { openTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { everyType, everyTypeRows, stream } from '../unit/format/golden-changes.ts';
 
 let server: TestEngine;
-let sink: ClickhouseSink;
+let ods: ClickhouseOds;
 
 beforeAll(async () => {
   server = await openTestEngine();
-  sink = new ClickhouseSink(server.engine);
+  ods = new ClickhouseOds(server.engine);
 });
 
 afterAll(async () => {
@@ -55,10 +55,10 @@ describe.each(variants)('messages written as %o', (options) => {
     const schemaOf = (table: string): TableSchema => ({ ...everyType, table });
     for (const table of [expected, found]) {
       const schema = schemaOf(table);
-      await sink.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 1n });
+      await ods.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 1n });
     }
     const changes = rows.filter((row) => !('isBefore' in row));
-    await sink.write({
+    await ods.write({
       schema: schemaOf(expected),
       rowCount: changes.length,
       chunks: [encodeRows(everyType, changes)],
@@ -73,7 +73,7 @@ describe.each(variants)('messages written as %o', (options) => {
       encoder.writeValue(writer, stream);
       messages.push(writer.take());
     }
-    const letters = await sink.writeMessages({
+    const letters = await ods.writeMessages({
       schema: schemaOf(found),
       rowCount: messages.length,
       chunks: linesOf(

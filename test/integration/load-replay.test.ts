@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { MemoryCatalog } from '../../src/catalog/memory-catalog.ts';
 import type { RowValue } from '../../src/change/row-codec.ts';
 import type { ClickhouseEngine } from '../../src/engine/clickhouse-engine.ts';
-import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../../src/load/clickhouse/clickhouse-ods.ts';
 import { physicalTable } from '../../src/load/clickhouse/ddl.ts';
 import { Loader } from '../../src/load/loader.ts';
 import { truncations } from '../../src/load/truncations.ts';
@@ -33,11 +33,11 @@ async function appendAll(log: MemoryLog, history: History): Promise<void> {
   }
 }
 
-async function loadAll(log: MemoryLog, sink: ClickhouseSink): Promise<MemoryCatalog> {
+async function loadAll(log: MemoryLog, ods: ClickhouseOds): Promise<MemoryCatalog> {
   const catalog = new MemoryCatalog();
   const feed = new ShareFeed(log, catalog, () => true);
   const options = { maxBatchBytes: 1_000, flushMs: 0 };
-  const loader = new Loader({ log: feed, catalog, sink, options, logger: createSilentLogger() });
+  const loader = new Loader({ log: feed, catalog, ods, options, logger: createSilentLogger() });
   while (loader.offset() < log.end()) await loader.step(signal);
   return catalog;
 }
@@ -52,15 +52,15 @@ async function assertHolds(engine: ClickhouseEngine, history: History): Promise<
 test('a range replayed at random changes nothing, and a row that was lost comes back', async () => {
   await using opened = await openTestEngine();
   const { engine } = opened;
-  const sink = new ClickhouseSink(engine);
+  const ods = new ClickhouseOds(engine);
   let runs = 0;
   const ranges = fc.array(fc.tuple(fc.nat(1_000), fc.nat(1_000)), { minLength: 2, maxLength: 3 });
   const compare = async (all: Happening[], places: [number, number][]) => {
     const history = new History(`replay${runs++}`, all);
     await using log = new MemoryLog();
     await appendAll(log, history);
-    const truncatedAt = truncations(await loadAll(log, sink));
-    const parts = { log, engine, sink, maxBatchBytes: 1_000, truncatedAt };
+    const truncatedAt = truncations(await loadAll(log, ods));
+    const parts = { log, engine, ods, maxBatchBytes: 1_000, truncatedAt };
     for (const [left, right] of places) {
       const [from = 0, to = 0] = [left, right]
         .map((place) => place % (log.end() + 1))

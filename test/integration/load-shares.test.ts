@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { RowValue } from '../../src/change/row-codec.ts';
 import type { ClickhouseEngine } from '../../src/engine/clickhouse-engine.ts';
-import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../../src/load/clickhouse/clickhouse-ods.ts';
 import { type StateEngine, StateTable } from '../../src/load/clickhouse/state-table.ts';
-import type { Sink } from '../../src/load/sink.ts';
+import type { Ods } from '../../src/load/ods.ts';
 import { MemoryLog } from '../../src/log/memory/memory-log.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
 import { LoaderProcess } from '../../src/pipeline/loader-process.ts';
@@ -63,10 +63,10 @@ function startLoader(
   parts: { engine: ClickhouseEngine; log: MemoryLog; groups: MemoryShareGroups },
 ): Loader {
   const freezer = new Freezer();
-  const sink: Sink = new ClickhouseSink(parts.engine);
+  const ods: Ods = new ClickhouseOds(parts.engine);
   const process = new LoaderProcess({
     log: parts.log,
-    sink: freezer.wrap(sink),
+    ods: freezer.wrap(ods),
     options: { maxBatchBytes: 20_000, flushMs: 0 },
     logger,
     table: new StateTable(freezer.wrap(parts.engine as StateEngine)),

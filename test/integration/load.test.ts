@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { openCatalog } from '../../src/catalog/lmdb-catalog.ts';
 import type { RowValue } from '../../src/change/row-codec.ts';
 import { openEngine } from '../../src/engine/clickhouse-engine.ts';
-import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../../src/load/clickhouse/clickhouse-ods.ts';
 import { physicalTable } from '../../src/load/clickhouse/ddl.ts';
 import { Loader } from '../../src/load/loader.ts';
-import { MemorySink } from '../../src/load/memory/memory-sink.ts';
-import type { Sink } from '../../src/load/sink.ts';
+import { MemoryOds } from '../../src/load/memory/memory-ods.ts';
+import type { Ods } from '../../src/load/ods.ts';
 import { EmbeddedLog } from '../../src/log/embedded/embedded-log.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
@@ -17,26 +17,26 @@ import { type Happening, History, type HistoryItem, happenings } from './load-hi
 class Crash extends Error {}
 
 /** The process ends during the call of a number: before the store did it, or after, unanswered. */
-class CrashingSink implements Sink {
-  readonly #sink: Sink;
+class CrashingSink implements Ods {
+  readonly #ods: Ods;
   readonly #crashes: Map<number, 'before' | 'after'>;
   #calls = 0;
 
-  constructor(sink: Sink, crashes: readonly (readonly [number, 'before' | 'after'])[]) {
-    this.#sink = sink;
+  constructor(ods: Ods, crashes: readonly (readonly [number, 'before' | 'after'])[]) {
+    this.#ods = ods;
     this.#crashes = new Map(crashes);
   }
 
-  applySchema(section: Parameters<Sink['applySchema']>[0]): Promise<void> {
-    return this.#call(() => this.#sink.applySchema(section));
+  applySchema(section: Parameters<Ods['applySchema']>[0]): Promise<void> {
+    return this.#call(() => this.#ods.applySchema(section));
   }
 
-  deleteOlder(section: Parameters<Sink['deleteOlder']>[0]): Promise<void> {
-    return this.#call(() => this.#sink.deleteOlder(section));
+  deleteOlder(section: Parameters<Ods['deleteOlder']>[0]): Promise<void> {
+    return this.#call(() => this.#ods.deleteOlder(section));
   }
 
-  write(load: Parameters<Sink['write']>[0]): Promise<void> {
-    return this.#call(() => this.#sink.write(load));
+  write(load: Parameters<Ods['write']>[0]): Promise<void> {
+    return this.#call(() => this.#ods.write(load));
   }
 
   async #call(action: () => Promise<void>): Promise<void> {
@@ -64,19 +64,19 @@ const schedules: fc.Arbitrary<Schedule> = fc.record({
   maxBatchBytes: fc.constantFrom(300, 1_000_000),
 });
 
-/** Capture, log and loader over a sink that outlives them. */
+/** Capture, log and loader over ODS that outlives them. */
 class Runner implements AsyncDisposable {
   readonly #folder: string;
-  readonly #sink: Sink;
+  readonly #ods: Ods;
   readonly #items: readonly HistoryItem[];
   readonly #maxBatchBytes: number;
   #parts;
   #next = 0;
 
-  constructor(folder: string, sink: Sink, items: readonly HistoryItem[], maxBatchBytes: number) {
+  constructor(folder: string, ods: Ods, items: readonly HistoryItem[], maxBatchBytes: number) {
     this.#maxBatchBytes = maxBatchBytes;
     this.#folder = folder;
-    this.#sink = sink;
+    this.#ods = ods;
     this.#items = items;
     this.#parts = this.#open();
   }
@@ -88,7 +88,7 @@ class Runner implements AsyncDisposable {
     const loader = new Loader({
       log,
       catalog,
-      sink: this.#sink,
+      ods: this.#ods,
       options,
       logger: createSilentLogger(),
     });
@@ -130,10 +130,10 @@ class Runner implements AsyncDisposable {
   }
 }
 
-async function load(sink: Sink, history: History, schedule: Schedule): Promise<void> {
+async function load(ods: Ods, history: History, schedule: Schedule): Promise<void> {
   const { ticks, crashes, maxBatchBytes } = schedule;
   await using folder = await openTempFolder();
-  const crashing = new CrashingSink(sink, crashes);
+  const crashing = new CrashingSink(ods, crashes);
   await using runner = new Runner(folder.path, crashing, history.items, maxBatchBytes);
   await runner.run(ticks);
 }
@@ -142,10 +142,10 @@ describe('a history with crashes at any point is loaded as it was', () => {
   test('in memory', async () => {
     await fc.assert(
       fc.asyncProperty(happenings, schedules, async (all, schedule) => {
-        const sink = new MemorySink();
+        const ods = new MemoryOds();
         const history = new History('shop', all);
-        await load(sink, history, schedule);
-        for (const [table, rows] of history.expected()) expect(sink.rows(table)).toEqual(rows);
+        await load(ods, history, schedule);
+        for (const [table, rows] of history.expected()) expect(ods.rows(table)).toEqual(rows);
       }),
       { numRuns: 150 },
     );
@@ -160,7 +160,7 @@ describe('a history with crashes at any point is loaded as it was', () => {
     let runs = 0;
     const compare = async (all: Happening[], schedule: Schedule) => {
       const history = new History(`run${runs++}`, all);
-      await load(new ClickhouseSink(engine), history, schedule);
+      await load(new ClickhouseOds(engine), history, schedule);
       for (const [table, expected] of history.expected()) {
         const [database, name] = table.split('.');
         const rows = await engine.rows<Record<string, RowValue>>(

@@ -5,7 +5,7 @@ import { openCatalog } from '../../src/catalog/lmdb-catalog.ts';
 import type { SchemaSection } from '../../src/change/change-batch.ts';
 import type { MessageLayout } from '../../src/change/message-layout.ts';
 import type { ColumnType, TableSchema } from '../../src/change/table-schema.ts';
-import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../../src/load/clickhouse/clickhouse-ods.ts';
 import { EmbeddedLog } from '../../src/log/embedded/embedded-log.ts';
 import type { LetterReplayReport, LetterReport } from '../../src/pipeline/dead-letters.ts';
 import { pendingRebuilds } from '../../src/pipeline/rebuild-requests.ts';
@@ -53,11 +53,11 @@ async function openProject() {
   await writeFile(join(folder.path, 'cdc.yaml'), projectFile('iso'));
   // Holds the engine as a running `cdc run` does.
   const engine = await openEngineIn(stateFolder);
-  const sink = new ClickhouseSink(engine);
+  const ods = new ClickhouseOds(engine);
   const command = (...argv: string[]) =>
     new CommandLine({ currentFolder: folder.path }).run(...argv);
   return {
-    ...{ folder: folder.path, engine, sink, command },
+    ...{ folder: folder.path, engine, ods, command },
     /** The table as the source says it is. */
     async declare(schema: TableSchema): Promise<void> {
       const section: SchemaSection = {
@@ -73,7 +73,7 @@ async function openProject() {
       await log.append([
         { origin: 'stream', sections: [section], position, transactions: 1, ...times },
       ]);
-      await sink.applySchema(section);
+      await ods.applySchema(section);
     },
     write(schema: TableSchema, messages: readonly unknown[], version = 100n) {
       const layout: MessageLayout = { format: 'json', version: 'line', encodings: { at: 'iso' } };
@@ -86,7 +86,7 @@ async function openProject() {
         5,
       );
       const load = { schema, layout, chunks, rowCount: texts.length, token: String(version) };
-      return sink.writeMessages(load);
+      return ods.writeMessages(load);
     },
     async letters(...argv: string[]): Promise<LetterReport[]> {
       const { stdout } = await command('deadletter', 'list', '--json', ...argv);

@@ -5,17 +5,17 @@ import { packVersion } from '../../src/change/position.ts';
 import type { Column, ColumnType, TableSchema } from '../../src/change/table-schema.ts';
 import { quoteIdentifier } from '../../src/engine/sql-quote.ts';
 import { CdcError } from '../../src/errors.ts';
-import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../../src/load/clickhouse/clickhouse-ods.ts';
 import type { DeadLetter } from '../../src/load/dead-letters.ts';
 import { linesOf, messagesOf } from '../support/message-building.ts';
 import { openTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 let server: TestEngine;
-let sink: ClickhouseSink;
+let ods: ClickhouseOds;
 
 beforeAll(async () => {
   server = await openTestEngine();
-  sink = new ClickhouseSink(server.engine);
+  ods = new ClickhouseOds(server.engine);
 });
 
 afterAll(async () => {
@@ -39,7 +39,7 @@ let tables = 0;
 async function openTable(rest: Partial<TableSchema> = {}): Promise<TableSchema> {
   const table = `faults.t${tables++}`;
   const schema: TableSchema = { table, version: table, columns, key: ['id'], ...rest };
-  await sink.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 1n });
+  await ods.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 1n });
   return schema;
 }
 
@@ -54,7 +54,7 @@ async function write(
   chunks = linesOf(messages),
 ): Promise<DeadLetter[]> {
   const token = `faults ${tokens++}`;
-  return sink.writeMessages({ schema, layout, chunks, rowCount: messages.length, token });
+  return ods.writeMessages({ schema, layout, chunks, rowCount: messages.length, token });
 }
 
 const create = (after: string) => messagesOf(debezium, { after });
@@ -187,17 +187,17 @@ describe('a message that does not fit', () => {
     const schema = await openTable();
     const bytes = Buffer.from([0, 255, 254, 123, 34, 92, 9, 13]);
     const [letter] = await write(schema, [bytes]);
-    const kept = await sink.deadLetters.find({ ids: [letter?.id ?? ''] });
+    const kept = await ods.deadLetters.find({ ids: [letter?.id ?? ''] });
     expect(kept.map(({ message }) => message)).toEqual([bytes]);
   });
 
   test('is kept once, however often it comes', async () => {
     const schema = await openTable();
     for (let each = 0; each < 3; each++) await write(schema, ['x', create(row(1)), 'y']);
-    const kept = await sink.deadLetters.find({ table: schema.table });
+    const kept = await ods.deadLetters.find({ table: schema.table });
     expect(kept.map(({ offset }) => offset)).toEqual(['0', '2']);
-    await sink.deadLetters.remove(kept.slice(0, 1));
-    const left = await sink.deadLetters.find({ table: schema.table });
+    await ods.deadLetters.remove(kept.slice(0, 1));
+    const left = await ods.deadLetters.find({ table: schema.table });
     expect(left.map(({ offset }) => offset)).toEqual(['2']);
   });
 });
@@ -262,7 +262,7 @@ test('no messages are nothing to write', async () => {
 test('a count that is not that of the lines is an error', async () => {
   const schema = await openTable();
   const load = { schema, layout: debezium, chunks: linesOf([create(row(1))]), token: 'count' };
-  await expect(sink.writeMessages({ ...load, rowCount: 2 })).rejects.toThrow(
+  await expect(ods.writeMessages({ ...load, rowCount: 2 })).rejects.toThrow(
     '2 messages were announced and 1 sent',
   );
 });
@@ -271,8 +271,8 @@ test('messages sent again with their token are stored once', async () => {
   const schema = await openTable();
   const chunks = linesOf([create(row(1)), 'x', create(row(2))]);
   const load = { schema, layout: debezium, chunks, rowCount: 3, token: 'twice' };
-  const first = await sink.writeMessages(load);
-  const second = await sink.writeMessages(load);
+  const first = await ods.writeMessages(load);
+  const second = await ods.writeMessages(load);
   expect(second.map(({ id }) => id)).toEqual(first.map(({ id }) => id));
   expect(await physicalRows(schema)).toHaveLength(2);
 });
@@ -520,7 +520,7 @@ describe('order of arrival', () => {
     const view = await server.engine.rows(`SELECT * FROM ${schema.table}`);
     expect(Object.keys(view[0] ?? {})).toEqual(['id', 'name', 'price']);
 
-    await sink.deleteOlder({ kind: 'truncate', table: schema.table, version: 9n, arrival: '77' });
+    await ods.deleteOlder({ kind: 'truncate', table: schema.table, version: 9n, arrival: '77' });
     expect(await idsOf(schema)).toEqual([]);
     const deleted = await server.engine.rows(
       `SELECT toString(_arrival) AS a, _version FROM _ods.${table} WHERE _deleted`,
@@ -534,11 +534,11 @@ describe('order of arrival', () => {
     await write(plain, [create(row(1))]);
     const change = { kind: 'schema', table, existingRows: 'keep', version: 2n } as const;
     const arriving: TableSchema = { ...plain, version: 'arriving', arrival: true };
-    await sink.applySchema({ ...change, schema: arriving });
+    await ods.applySchema({ ...change, schema: arriving });
     await write(arriving, [''], debezium, linesOf([create(row(2))], [], 5));
     const wider = [column('id', { kind: 'int', bits: 64, unsigned: false }), ...columns.slice(1)];
     const rebuilt: TableSchema = { ...arriving, version: 'rebuilt', columns: wider };
-    await sink.applySchema({ ...change, schema: rebuilt });
+    await ods.applySchema({ ...change, schema: rebuilt });
     const rows = await server.engine.rows(
       `SELECT id, toString(_arrival) AS a FROM _ods.${quoteIdentifier(table)} ORDER BY id`,
     );
@@ -546,7 +546,7 @@ describe('order of arrival', () => {
       { id: '1', a: '0' },
       { id: '2', a: '5' },
     ]);
-    await sink.applySchema({
+    await ods.applySchema({
       ...change,
       schema: { ...rebuilt, version: 'plain', arrival: undefined } as never,
     });

@@ -3,17 +3,17 @@ import type { MessageLayout, ValueEncoding } from '../../src/change/message-layo
 import { encodeRows, type Row, type RowValue } from '../../src/change/row-codec.ts';
 import type { Column, ColumnType, TableSchema } from '../../src/change/table-schema.ts';
 import { quoteIdentifier } from '../../src/engine/sql-quote.ts';
-import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../../src/load/clickhouse/clickhouse-ods.ts';
 import { linesOf, messagesOf } from '../support/message-building.ts';
 import { fspOf, writeValue } from '../support/message-values.ts';
 import { openTestEngine, type TestEngine } from '../support/test-engine.ts';
 
 let server: TestEngine;
-let sink: ClickhouseSink;
+let ods: ClickhouseOds;
 
 beforeAll(async () => {
   server = await openTestEngine();
-  sink = new ClickhouseSink(server.engine);
+  ods = new ClickhouseOds(server.engine);
 });
 
 afterAll(async () => {
@@ -245,11 +245,11 @@ describe.each(layouts)('%s messages', (name, layout) => {
     const [expected, found] = [`x.${name} bytes`, `x.${name} messages`];
     for (const table of [expected, found]) {
       const schema = schemaOf(table);
-      await sink.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 1n });
+      await ods.applySchema({ kind: 'schema', table, schema, existingRows: 'keep', version: 1n });
     }
     const schema = schemaOf(expected);
     const bytesLoad = { schema, rowCount, chunks: [encodeRows(schema, rows)], token: expected };
-    await sink.write(bytesLoad);
+    await ods.write(bytesLoad);
     const objects = rows.map(({ values }) => {
       const fields = schema.columns.map((column, index) => {
         const encoding = written[index - 1]?.encoding ?? 'text';
@@ -261,7 +261,7 @@ describe.each(layouts)('%s messages', (name, layout) => {
       objects.map((object) => messagesOf(full, { after: object })),
       rows.map(({ version }) => version),
     );
-    const letters = await sink.writeMessages({
+    const letters = await ods.writeMessages({
       schema: schemaOf(found),
       rowCount,
       chunks,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { encodeRows, type RowValue } from '../../src/change/row-codec.ts';
 import type { Column, ColumnType, TableSchema } from '../../src/change/table-schema.ts';
 import { clickhouseType } from '../../src/engine/column-type.ts';
-import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
+import { ClickhouseOds } from '../../src/load/clickhouse/clickhouse-ods.ts';
 import { physicalTable } from '../../src/load/clickhouse/ddl.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
 import type { CommonSinkOptions } from '../../src/sink/common-options.ts';
@@ -16,7 +16,7 @@ import { openTestEngine, type TestEngine } from './test-engine.ts';
 /** A warehouse of one test: ODS tables that rows are put into, and sinks that are fed from them. */
 export class SinkWorld implements AsyncDisposable {
   readonly #engine: TestEngine;
-  readonly #ods: ClickhouseSink;
+  readonly #ods: ClickhouseOds;
   readonly #tables = new Map<string, { schema: TableSchema; generation: string }>();
   /** As of a project's state folder. */
   readonly owner = randomUUID();
@@ -28,7 +28,7 @@ export class SinkWorld implements AsyncDisposable {
 
   private constructor(engine: TestEngine) {
     this.#engine = engine;
-    this.#ods = new ClickhouseSink(engine.engine);
+    this.#ods = new ClickhouseOds(engine.engine);
   }
 
   get engine() {

@@ -1,5 +1,5 @@
 /**
- * What the ClickHouse sink needs of an engine; `ClickhouseEngine` in engine/clickhouse-engine.ts fits.
+ * What ODS in ClickHouse needs of an engine; `ClickhouseEngine` in engine/clickhouse-engine.ts fits.
  *
  * - A statement is done, and visible to the next one, when its promise resolves.
  * - Errors: CDC_ENGINE_UNREACHABLE (transient; repeat) or CDC_ENGINE_REJECTED with the engine's error

@@ -5,7 +5,7 @@ import type { TableSchema } from '../../change/table-schema.ts';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
 import { shortReason } from '../dead-letters.ts';
-import type { TableLoad } from '../sink.ts';
+import type { TableLoad } from '../ods.ts';
 import { odsDatabase, physicalTable } from './ddl.ts';
 import type { InsertEngine } from './insert-engine.ts';
 import { bodyOf, divideLines, linesOf, numberedBody } from './message-body.ts';

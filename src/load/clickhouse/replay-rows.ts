@@ -3,7 +3,7 @@ import type { Version } from '../../change/position.ts';
 import { splitTableId, type TableId } from '../../change/table-id.ts';
 import { versionColumn } from '../../change/table-schema.ts';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
-import type { Sink, TableLoad } from '../sink.ts';
+import type { Ods, TableLoad } from '../ods.ts';
 import { odsDatabase, physicalTable } from './ddl.ts';
 
 /** What writing rows again needs of an engine; `ClickhouseEngine` fits. */
@@ -20,28 +20,28 @@ export interface ReplayEngine {
 
 /**
  * Writes rows of any schema version again into a table as it is now: first into a table of their own in
- * their own columns, by the same sink, then from there what both tables have. A column that came later
+ * their own columns, by the same writer of ODS, then from there what both tables have. A column that came later
  * takes its default, as it did in the rows that were there when it came. Rows older than `since` are left
  * out. One replay at a time.
  */
 export async function replayRows(
-  parts: { readonly engine: ReplayEngine; readonly sink: Sink },
+  parts: { readonly engine: ReplayEngine; readonly ods: Ods },
   load: Omit<TableLoad, 'token'>,
   since: Version,
 ): Promise<void> {
-  const { engine, sink } = parts;
+  const { engine, ods } = parts;
   const { table } = load.schema;
   const scratch = `${table}~replay`;
   const schema = { ...load.schema, table: scratch };
   try {
-    await sink.applySchema({
+    await ods.applySchema({
       kind: 'schema',
       table: scratch,
       schema,
       existingRows: 'resnapshot',
       version: 0n,
     });
-    await sink.write({ ...load, schema, lettersOf: table, token: randomUUID() });
+    await ods.write({ ...load, schema, lettersOf: table, token: randomUUID() });
     const columns = await commonColumns(engine, table, scratch);
     const names = columns.map(quoteIdentifier).join(', ');
     await engine.command(

@@ -4,9 +4,9 @@ import type { ChangeBatch } from '../../../src/change/change-batch.ts';
 import type { TableSchema } from '../../../src/change/table-schema.ts';
 import { CdcError } from '../../../src/errors.ts';
 import { Loader } from '../../../src/load/loader.ts';
-import { MemorySink } from '../../../src/load/memory/memory-sink.ts';
+import { MemoryOds } from '../../../src/load/memory/memory-ods.ts';
+import type { Ods, TableLoad } from '../../../src/load/ods.ts';
 import { pausedTables } from '../../../src/load/paused-tables.ts';
-import type { Sink, TableLoad } from '../../../src/load/sink.ts';
 import { MemoryLog } from '../../../src/log/memory/memory-log.ts';
 import { createSilentLogger } from '../../../src/ops/logger.ts';
 import {
@@ -18,19 +18,19 @@ import {
   schemaSection,
 } from '../../contract/change-log-batches.ts';
 
-type SinkCall = keyof Omit<Sink, typeof Symbol.asyncDispose>;
+type SinkCall = keyof Omit<Ods, typeof Symbol.asyncDispose>;
 
-/** A memory sink that keeps what it was asked, and fails when it is told to. */
-class WatchedSink extends MemorySink {
+/** ODS in memory that keeps what it was asked, and fails when it is told to. */
+class WatchedSink extends MemoryOds {
   readonly calls: { call: SinkCall; table: string; load?: TableLoad }[] = [];
   fail: (call: SinkCall, table: string) => Error | undefined = () => undefined;
 
-  override async applySchema(section: Parameters<Sink['applySchema']>[0]): Promise<void> {
+  override async applySchema(section: Parameters<Ods['applySchema']>[0]): Promise<void> {
     this.#note('applySchema', section.table);
     await super.applySchema(section);
   }
 
-  override async deleteOlder(section: Parameters<Sink['deleteOlder']>[0]): Promise<void> {
+  override async deleteOlder(section: Parameters<Ods['deleteOlder']>[0]): Promise<void> {
     this.#note('deleteOlder', section.table);
     await super.deleteOlder(section);
   }
@@ -52,8 +52,8 @@ class WatchedSink extends MemorySink {
 function openLoader(options: { maxBatchBytes?: number; flushMs?: number } = {}) {
   const log = new MemoryLog();
   const catalog = new MemoryCatalog();
-  const sink = new WatchedSink();
-  const parts = { log, catalog, sink, logger: createSilentLogger() };
+  const ods = new WatchedSink();
+  const parts = { log, catalog, ods, logger: createSilentLogger() };
   const open = () =>
     new Loader({ ...parts, options: { maxBatchBytes: 1e6, flushMs: 0, ...options } });
   return { ...parts, loader: open(), open };
@@ -73,7 +73,7 @@ function refusal(table: string): CdcError {
 
 describe('a step of the loader', () => {
   test('loads what there is, one write a table, and says what it did', async () => {
-    const { log, loader, sink } = openLoader();
+    const { log, loader, ods } = openLoader();
     const users = aSchema('shop.users');
     await log.append([
       aBatch([schemaSection(schema), schemaSection(users)]),
@@ -100,8 +100,8 @@ describe('a step of the loader', () => {
       resnapshotted: [],
       paused: [],
     });
-    expect(sink.calls.filter(({ call }) => call === 'write')).toHaveLength(2);
-    expect(sink.rows('shop.orders')).toEqual([
+    expect(ods.calls.filter(({ call }) => call === 'write')).toHaveLength(2);
+    expect(ods.rows('shop.orders')).toEqual([
       { id: 1, note: 'a' },
       { id: 3, note: 'c' },
     ]);
@@ -137,7 +137,7 @@ describe('a step of the loader', () => {
   });
 
   test('keeps the barriers of a table in their place', async () => {
-    const { log, loader, sink } = openLoader();
+    const { log, loader, ods } = openLoader();
     await log.append([
       aBatch([
         schemaSection(schema),
@@ -147,35 +147,35 @@ describe('a step of the loader', () => {
       ]),
     ]);
     await loader.step(signal);
-    expect(sink.calls.map(({ call }) => call)).toEqual([
+    expect(ods.calls.map(({ call }) => call)).toEqual([
       'applySchema',
       'write',
       'deleteOlder',
       'write',
     ]);
-    expect(sink.rows(schema.table)).toEqual([{ id: 6, note: 'new' }]);
+    expect(ods.rows(schema.table)).toEqual([{ id: 6, note: 'new' }]);
   });
 
   test('repeats a transient failure with the same token', async () => {
-    const { log, loader, sink } = openLoader();
+    const { log, loader, ods } = openLoader();
     await log.append([aBatch([schemaSection(schema)]), note(1, 'a')]);
     let failures = 2;
-    sink.fail = (call) =>
+    ods.fail = (call) =>
       call === 'write' && failures-- > 0
         ? new CdcError('CDC_ENGINE_UNREACHABLE', 'gone')
         : undefined;
     await loader.step(signal);
-    const writes = sink.calls.flatMap(({ load }) => (load ? [load] : []));
+    const writes = ods.calls.flatMap(({ load }) => (load ? [load] : []));
     expect(writes).toHaveLength(3);
     expect(new Set(writes.map(({ token }) => token)).size).toBe(1);
-    expect(sink.rows(schema.table)).toHaveLength(1);
+    expect(ods.rows(schema.table)).toHaveLength(1);
   });
 
   test('ends a pause between attempts when its signal aborts, with nothing committed', async () => {
-    const { log, loader, sink } = openLoader();
+    const { log, loader, ods } = openLoader();
     await log.append([aBatch([schemaSection(schema)]), note(1, 'a')]);
     const abort = new AbortController();
-    sink.fail = () => {
+    ods.fail = () => {
       abort.abort(new Error('stopped'));
       return new CdcError('CDC_ENGINE_UNREACHABLE', 'gone');
     };
@@ -186,25 +186,25 @@ describe('a step of the loader', () => {
 
 describe('after a crash the loader', () => {
   test('sends the same rows with the same tokens, though more has come', async () => {
-    const { log, loader, open, sink } = openLoader();
+    const { log, loader, open, ods } = openLoader();
     await log.append([aBatch([schemaSection(schema)]), note(1, 'a')]);
     const crash = new Error('crash');
-    sink.fail = (call) => (call === 'write' ? crash : undefined);
+    ods.fail = (call) => (call === 'write' ? crash : undefined);
     await expect(loader.step(signal)).rejects.toBe(crash);
     await log.append([note(2, 'b')]);
-    sink.fail = () => undefined;
+    ods.fail = () => undefined;
 
     expect(await open().step(signal)).toMatchObject({ from: 0, to: 2, rows: 1 });
-    const writes = sink.calls.flatMap(({ load }) => (load ? [load] : []));
+    const writes = ods.calls.flatMap(({ load }) => (load ? [load] : []));
     expect(writes).toHaveLength(2);
     expect(writes[1]).toEqual(writes[0]);
     const next = await open().step(signal);
     expect(next).toMatchObject({ from: 2, to: 3 });
-    expect(sink.calls.at(-1)?.load?.token).not.toBe(writes[0]?.token);
+    expect(ods.calls.at(-1)?.load?.token).not.toBe(writes[0]?.token);
   });
 
   test('does not send rows again that a schema change came after', async () => {
-    const { log, loader, open, sink } = openLoader();
+    const { log, loader, open, ods } = openLoader();
     const wider: TableSchema = {
       ...schema,
       version: 'v2',
@@ -215,36 +215,36 @@ describe('after a crash the loader', () => {
       aBatch([schemaSection(schema), ...note(1, 'a').sections]),
       aBatch([schemaSection(wider), rowsSection(wider, [row])]),
     ]);
-    sink.fail = () => (sink.calls.length === 4 ? new Error('crash') : undefined);
+    ods.fail = () => (ods.calls.length === 4 ? new Error('crash') : undefined);
     await expect(loader.step(signal)).rejects.toThrow('crash');
-    sink.fail = () => undefined;
-    sink.calls.length = 0;
+    ods.fail = () => undefined;
+    ods.calls.length = 0;
     await open().step(signal);
-    expect(sink.calls.map(({ call }) => call)).toEqual(['applySchema', 'write']);
-    expect(sink.rows(schema.table)).toEqual([{ id: 1 }, { id: 2 }]);
+    expect(ods.calls.map(({ call }) => call)).toEqual(['applySchema', 'write']);
+    expect(ods.rows(schema.table)).toEqual([{ id: 1 }, { id: 2 }]);
   });
 });
 
-describe('a table that the sink refuses for good', () => {
+describe('a table that ODS refuses for good', () => {
   const users = aSchema('shop.users');
   const schemas = aBatch([schemaSection(schema), schemaSection(users)]);
 
   async function paused() {
     const opened = openLoader();
-    const { log, loader, sink } = opened;
-    sink.fail = (call, table) =>
+    const { log, loader, ods } = opened;
+    ods.fail = (call, table) =>
       call === 'write' && table === 'shop.orders' ? refusal(table) : undefined;
     await log.append([schemas, note(1, 'a'), note(2, 'b', users)]);
     const step = await loader.step(signal);
-    sink.fail = () => undefined;
+    ods.fail = () => undefined;
     return { ...opened, step };
   }
 
   test('is paused under its name, and the others go on', async () => {
-    const { log, loader, sink, step, catalog } = await paused();
+    const { log, loader, ods, step, catalog } = await paused();
     expect(step?.paused).toMatchObject([{ table: 'shop.orders', skippedRows: 1 }]);
     expect(step?.tables).toEqual(new Set(['shop.users']));
-    expect(sink.rows('shop.users')).toHaveLength(1);
+    expect(ods.rows('shop.users')).toHaveLength(1);
     await log.append([note(3, 'c'), note(4, 'd', users)]);
     expect(await loader.step(signal)).toMatchObject({ rows: 1, paused: [] });
     expect(pausedTables(catalog).get('shop.orders')).toMatchObject({
@@ -253,12 +253,12 @@ describe('a table that the sink refuses for good', () => {
       remedy: expect.stringContaining('cdc init --tables shop.orders'),
       skippedRows: 2,
     });
-    expect(sink.rows('shop.orders')).toEqual([]);
+    expect(ods.rows('shop.orders')).toEqual([]);
   });
 
   test('is made anew with its next change when it is released', async () => {
-    const { log, loader, sink, catalog } = await paused();
-    await sink.write({
+    const { log, loader, ods, catalog } = await paused();
+    await ods.write({
       schema,
       rowCount: 1,
       chunks: [note(9, 'rest').sections[0]].flatMap((each) =>
@@ -270,42 +270,42 @@ describe('a table that the sink refuses for good', () => {
     expect(pausedTables(catalog).size).toBe(0);
     await log.append([note(5, 'e'), note(6, 'f', users)]);
     expect(await loader.step(signal)).toMatchObject({ resnapshotted: ['shop.orders'], rows: 2 });
-    expect(sink.rows('shop.orders')).toEqual([{ id: 5, note: 'e' }]);
-    expect(sink.rows('shop.users')).toHaveLength(2);
+    expect(ods.rows('shop.orders')).toEqual([{ id: 5, note: 'e' }]);
+    expect(ods.rows('shop.users')).toHaveLength(2);
     await log.append([note(7, 'g')]);
     expect(await loader.step(signal)).toMatchObject({ resnapshotted: [], rows: 1 });
-    expect(sink.rows('shop.orders')).toHaveLength(2);
+    expect(ods.rows('shop.orders')).toHaveLength(2);
   });
 
   test('is made anew once, though the step that does it is repeated', async () => {
-    const { log, loader, sink, open } = await paused();
+    const { log, loader, ods, open } = await paused();
     await loader.release(['shop.orders']);
     await log.append([note(5, 'e')]);
-    sink.fail = (call) => (call === 'write' ? new Error('crash') : undefined);
+    ods.fail = (call) => (call === 'write' ? new Error('crash') : undefined);
     await expect(loader.step(signal)).rejects.toThrow('crash');
-    sink.fail = () => undefined;
+    ods.fail = () => undefined;
     expect(await open().step(signal)).toMatchObject({ resnapshotted: ['shop.orders'] });
     await log.append([note(6, 'f')]);
     expect(await open().step(signal)).toMatchObject({ resnapshotted: [] });
-    expect(sink.rows('shop.orders')).toHaveLength(2);
+    expect(ods.rows('shop.orders')).toHaveLength(2);
   });
 
   test('goes on by itself with a schema change that reads it again', async () => {
-    const { log, loader, sink, catalog } = await paused();
+    const { log, loader, ods, catalog } = await paused();
     await log.append([
       note(5, 'skipped'),
       aBatch([schemaSection(schema, { existingRows: 'resnapshot' }), ...note(6, 'f').sections]),
     ]);
     expect(await loader.step(signal)).toMatchObject({ rows: 1, resnapshotted: ['shop.orders'] });
-    expect(sink.rows('shop.orders')).toEqual([{ id: 6, note: 'f' }]);
+    expect(ods.rows('shop.orders')).toEqual([{ id: 6, note: 'f' }]);
     expect(pausedTables(catalog).size).toBe(0);
   });
 
   test('is not what a refusal means that names no table', async () => {
-    const { log, loader, sink, catalog } = openLoader();
+    const { log, loader, ods, catalog } = openLoader();
     await log.append([schemas, note(1, 'a')]);
     const wide = new CdcError('CDC_ENGINE_REJECTED', 'no space');
-    sink.fail = (call) => (call === 'write' ? wide : undefined);
+    ods.fail = (call) => (call === 'write' ? wide : undefined);
     await expect(loader.step(signal)).rejects.toBe(wide);
     expect(pausedTables(catalog).size).toBe(0);
     expect(loader.offset()).toBe(0);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { TableSchema } from '../../../src/change/table-schema.ts';
-import { MemorySink } from '../../../src/load/memory/memory-sink.ts';
+import { MemoryOds } from '../../../src/load/memory/memory-ods.ts';
 import { groupByTable } from '../../../src/load/table-operations.ts';
 import { MemoryLog } from '../../../src/log/memory/memory-log.ts';
 import { createSilentLogger } from '../../../src/ops/logger.ts';
@@ -58,20 +58,20 @@ async function open() {
       },
     };
   };
-  /** The log from its beginning, in a sink of its own. */
+  /** The log from its beginning, in ODS of its own. */
   const replay = async (table: string) => {
-    const sink = new MemorySink();
+    const ods = new MemoryOds();
     const entries = await log.read(0, Number.MAX_SAFE_INTEGER);
     for (const operation of groupByTable(entries, new Map()).get(table) ?? []) {
-      if (operation.kind === 'schema') await sink.applySchema(operation);
-      else if (operation.kind !== 'rows') await sink.deleteOlder(operation);
+      if (operation.kind === 'schema') await ods.applySchema(operation);
+      else if (operation.kind !== 'rows') await ods.deleteOlder(operation);
       else {
         const schema = log.schema(table, operation.schemaVersion);
         if (schema === undefined) throw new Error(`no schema ${operation.schemaVersion}`);
-        await sink.write({ ...operation, schema, token: '' });
+        await ods.write({ ...operation, schema, token: '' });
       }
     }
-    return sink.rows(table);
+    return ods.rows(table);
   };
   return { log, source, start, replay };
 }

@@ -10,7 +10,7 @@ import { clickhouseType } from '../../engine/column-type.ts';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
 import { type DeadLetter, deadLetterId, parseLine } from '../dead-letters.ts';
-import type { Sink, TableLoad } from '../sink.ts';
+import type { Ods, TableLoad } from '../ods.ts';
 import {
   deleteOlder,
   type ExistingColumn,
@@ -28,7 +28,7 @@ import { type MessageLoad, MessageWriter, type UnfitLine } from './message-write
  * ODS in ClickHouse, embedded or a server: one ReplacingMergeTree a table in `_ods`, and a view of its
  * current rows under the source's own name. The engine stays the caller's.
  */
-export class ClickhouseSink implements Sink {
+export class ClickhouseOds implements Ods {
   /** Messages that could not be written. */
   readonly deadLetters: DeadLetterTable;
   readonly #engine: InsertEngine;

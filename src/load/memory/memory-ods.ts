@@ -3,7 +3,7 @@ import { decodeRows, type Row, type RowValue } from '../../change/row-codec.ts';
 import type { TableId } from '../../change/table-id.ts';
 import type { TableSchema } from '../../change/table-schema.ts';
 import { CdcError } from '../../errors.ts';
-import type { Sink, TableLoad } from '../sink.ts';
+import type { Ods, TableLoad } from '../ods.ts';
 
 interface MemoryTable {
   schema: TableSchema;
@@ -11,8 +11,8 @@ interface MemoryTable {
   rows: Map<string, { readonly values: Map<string, RowValue>; version: bigint; deleted: boolean }>;
 }
 
-/** A sink that lives as long as its process: keeps the newest row of each key. */
-export class MemorySink implements Sink {
+/** ODS that lives as long as its process: keeps the newest row of each key. */
+export class MemoryOds implements Ods {
   readonly #tables = new Map<TableId, MemoryTable>();
 
   /** The current rows, each by column name, in the order of their keys as text. */
@@ -59,7 +59,7 @@ export class MemorySink implements Sink {
     if (layout !== undefined) {
       throw new CdcError(
         'CDC_INTERNAL',
-        `Writing to ${schema.table}: messages are taken apart by an engine, and this sink has none.`,
+        `Writing to ${schema.table}: messages are taken apart by an engine, and this ods has none.`,
       );
     }
     const table = this.#tables.get(schema.table);

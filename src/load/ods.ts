@@ -4,7 +4,7 @@ import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 
 /**
- * Takes changes into a store.
+ * Takes changes into ODS, the tables of the warehouse that are as those of the source.
  *
  * - Every method is idempotent: the loader repeats whatever it cannot prove done, with the same
  *   token and the same bytes, and rows carry versions, so an older row never wins over a newer one.
@@ -13,7 +13,7 @@ import type { TableSchema } from '../change/table-schema.ts';
  *   that concerns a single table for good is of kind `operator` with `details.table`; the loader
  *   pauses that table. Any other one stops the loader.
  */
-export interface Sink extends AsyncDisposable {
+export interface Ods extends AsyncDisposable {
   /** Creates or evolves the table so that rows of this schema fit. */
   applySchema(section: SchemaSection): Promise<void>;
   /**

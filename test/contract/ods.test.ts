@@ -7,23 +7,23 @@ import { splitTableId, type TableId } from '../../src/change/table-id.ts';
 import type { Column, ColumnType, TableSchema } from '../../src/change/table-schema.ts';
 import { type ClickhouseEngine, openEngine } from '../../src/engine/clickhouse-engine.ts';
 import { quoteIdentifier } from '../../src/engine/sql-quote.ts';
-import { ClickhouseSink } from '../../src/load/clickhouse/clickhouse-sink.ts';
-import { MemorySink } from '../../src/load/memory/memory-sink.ts';
-import type { Sink, TableLoad } from '../../src/load/sink.ts';
+import { ClickhouseOds } from '../../src/load/clickhouse/clickhouse-ods.ts';
+import { MemoryOds } from '../../src/load/memory/memory-ods.ts';
+import type { Ods, TableLoad } from '../../src/load/ods.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
 
 interface OpenedSink extends AsyncDisposable {
-  readonly sink: Sink;
+  readonly ods: Ods;
   /** The current rows as arrays of text, NULL as null, in the order of the text. */
   rows(table: TableId): Promise<(string | null)[][]>;
 }
 
 async function openMemory(): Promise<OpenedSink> {
-  const sink = new MemorySink();
+  const ods = new MemoryOds();
   const rows = async (table: TableId) =>
-    sorted(sink.rows(table).map((row) => Object.values(row).map(renderValue)));
-  return { sink, rows, [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose]() };
+    sorted(ods.rows(table).map((row) => Object.values(row).map(renderValue)));
+  return { ods, rows, [Symbol.asyncDispose]: () => ods[Symbol.asyncDispose]() };
 }
 
 async function openClickhouse(): Promise<OpenedSink & { readonly engine: ClickhouseEngine }> {
@@ -32,7 +32,7 @@ async function openClickhouse(): Promise<OpenedSink & { readonly engine: Clickho
     { type: 'embedded', port: 0 },
     { stateFolder: join(folder.path, '.cdc'), logger: createSilentLogger() },
   );
-  const sink = new ClickhouseSink(engine);
+  const ods = new ClickhouseOds(engine);
   const rows = async (id: TableId) => {
     const { database, table } = splitTableId(id);
     const view = `${quoteIdentifier(database)}.${quoteIdentifier(table)}`;
@@ -43,7 +43,7 @@ async function openClickhouse(): Promise<OpenedSink & { readonly engine: Clickho
     await engine[Symbol.asyncDispose]();
     await folder[Symbol.asyncDispose]();
   };
-  return { sink, engine, rows, [Symbol.asyncDispose]: close };
+  return { ods, engine, rows, [Symbol.asyncDispose]: close };
 }
 
 const int: ColumnType = { kind: 'int', bits: 32, unsigned: false };
@@ -82,21 +82,21 @@ function loadOf(
 describe.each([
   ['memory', openMemory],
   ['ClickHouse', openClickhouse],
-] as const)('the %s sink', (_name, open) => {
+] as const)('ODS, %s', (_name, open) => {
   const schema = schemaOf([id, note]);
 
   test('keeps the newest version of each key, whatever the order of writes', async () => {
     await using opened = await open();
-    const { sink, rows } = opened;
-    await sink.applySchema(sectionOf(schema));
-    await sink.write(
+    const { ods, rows } = opened;
+    await ods.applySchema(sectionOf(schema));
+    await ods.write(
       loadOf(schema, [
         [10, 1, 'a'],
         [11, 2, 'b'],
         [12, 1, 'c'],
       ]),
     );
-    await sink.write(
+    await ods.write(
       loadOf(schema, [
         [9, 1, 'older'],
         [13, 3, null],
@@ -107,7 +107,7 @@ describe.each([
       ['2', 'b'],
       ['3', null],
     ]);
-    await sink.write(
+    await ods.write(
       loadOf(schema, [
         [-20, 1, 'c'],
         [-5, 2, 'b'],
@@ -115,7 +115,7 @@ describe.each([
       ]),
     );
     expect(await rows('shop.orders')).toEqual([['2', 'b']]);
-    await sink.write(
+    await ods.write(
       loadOf(schema, [
         [19, 1, 'late'],
         [30, 3, 'again'],
@@ -129,7 +129,7 @@ describe.each([
 
   test('deletes what is older among the rows of one shard only, when it is told so', async () => {
     await using opened = await open();
-    const { sink, rows } = opened;
+    const { ods, rows } = opened;
     const shard: Column = {
       name: 'shard',
       type: { kind: 'string' },
@@ -137,8 +137,8 @@ describe.each([
       sourceType: 'varchar(255)',
     };
     const merged = schemaOf([shard, id, note], { key: ['shard', 'id'] });
-    await sink.applySchema(sectionOf(merged));
-    await sink.write(
+    await ods.applySchema(sectionOf(merged));
+    await ods.write(
       loadOf(merged, [
         [10, "o'ne", 1, 'a'],
         [11, 'two', 1, 'b'],
@@ -146,7 +146,7 @@ describe.each([
       ]),
     );
     const only = { column: 'shard', value: "o'ne" };
-    await sink.deleteOlder({ kind: 'sweep', table: 'shop.orders', version: 20n, only });
+    await ods.deleteOlder({ kind: 'sweep', table: 'shop.orders', version: 20n, only });
     expect(await rows('shop.orders')).toEqual([
       ["o'ne", '2', 'c'],
       ['two', '1', 'b'],
@@ -155,7 +155,7 @@ describe.each([
 
   test('may be given everything again', async () => {
     await using opened = await open();
-    const { sink, rows } = opened;
+    const { ods, rows } = opened;
     const first = loadOf(schema, [
       [10, 1, 'a'],
       [11, 2, 'b'],
@@ -166,22 +166,22 @@ describe.each([
     ]);
     const truncate = { kind: 'truncate', table: schema.table, version: 12n } as const;
     for (let round = 0; round < 2; round++) {
-      await sink.applySchema(sectionOf(schema));
-      await sink.write(first);
-      await sink.write(first);
-      await sink.deleteOlder(truncate);
-      await sink.write(last);
+      await ods.applySchema(sectionOf(schema));
+      await ods.write(first);
+      await ods.write(first);
+      await ods.deleteOlder(truncate);
+      await ods.write(last);
       expect(await rows('shop.orders')).toEqual([['3', 'c']]);
     }
-    await sink.write(first);
+    await ods.write(first);
     expect(await rows('shop.orders')).toEqual([['3', 'c']]);
   });
 
   test('deletes what is older than a version, and nothing else', async () => {
     await using opened = await open();
-    const { sink, rows } = opened;
-    await sink.applySchema(sectionOf(schema));
-    await sink.write(
+    const { ods, rows } = opened;
+    await ods.applySchema(sectionOf(schema));
+    await ods.write(
       loadOf(schema, [
         [10, 1, 'old'],
         [20, 2, 'equal'],
@@ -189,41 +189,41 @@ describe.each([
         [10, 4, 'x'],
       ]),
     );
-    await sink.write(loadOf(schema, [[22, 4, 'newer now']]));
+    await ods.write(loadOf(schema, [[22, 4, 'newer now']]));
     const sweep = { kind: 'sweep', table: schema.table, version: 20n } as const;
-    await sink.deleteOlder(sweep);
+    await ods.deleteOlder(sweep);
     const left = [
       ['2', 'equal'],
       ['3', 'newer'],
       ['4', 'newer now'],
     ];
     expect(await rows('shop.orders')).toEqual(left);
-    await sink.deleteOlder(sweep);
+    await ods.deleteOlder(sweep);
     expect(await rows('shop.orders')).toEqual(left);
-    await sink.write(loadOf(schema, [[25, 1, 'back']]));
+    await ods.write(loadOf(schema, [[25, 1, 'back']]));
     expect(await rows('shop.orders')).toEqual([['1', 'back'], ...left]);
   });
 
   test('has nothing to delete in a table that does not exist', async () => {
     await using opened = await open();
-    await opened.sink.deleteOlder({ kind: 'truncate', table: 'shop.none', version: 5n });
+    await opened.ods.deleteOlder({ kind: 'truncate', table: 'shop.none', version: 5n });
   });
 
   test('adds columns with their values for rows from before, and drops others', async () => {
     await using opened = await open();
-    const { sink, rows } = opened;
-    await sink.applySchema(sectionOf(schema));
-    await sink.write(loadOf(schema, [[10, 1, 'a']]));
+    const { ods, rows } = opened;
+    await ods.applySchema(sectionOf(schema));
+    await ods.write(loadOf(schema, [[10, 1, 'a']]));
     const size: Column = { ...id, name: 'size' };
     const kind: Column = { ...note, name: 'kind', nullable: false };
     const extra: Column = { ...note, name: 'extra' };
     const next = schemaOf([id, size, kind, extra]);
     const change = sectionOf(next, { defaults: { size: '7', kind: "'it\\'s'", extra: 'NULL' } });
-    await sink.applySchema(change);
-    await sink.applySchema(change);
+    await ods.applySchema(change);
+    await ods.applySchema(change);
     expect(await rows('shop.orders')).toEqual([['1', '7', "it's", null]]);
-    await sink.write(loadOf(next, [[11, 2, 8, 'x', 'y']]));
-    await sink.write(loadOf(next, [[12, 1, 9, 'z', null]]));
+    await ods.write(loadOf(next, [[11, 2, 8, 'x', 'y']]));
+    await ods.write(loadOf(next, [[12, 1, 9, 'z', null]]));
     expect(await rows('shop.orders')).toEqual([
       ['1', '9', 'z', null],
       ['2', '8', 'x', 'y'],
@@ -232,31 +232,31 @@ describe.each([
 
   test('empties a table whose rows cannot be kept', async () => {
     await using opened = await open();
-    const { sink, rows } = opened;
-    await sink.applySchema(sectionOf(schema));
-    await sink.write(loadOf(schema, [[10, 1, 'a']]));
+    const { ods, rows } = opened;
+    await ods.applySchema(sectionOf(schema));
+    await ods.write(loadOf(schema, [[10, 1, 'a']]));
     const other = schemaOf([{ ...id, type: { kind: 'string' } }], { key: ['id'] });
-    await sink.applySchema(sectionOf(other, { existingRows: 'resnapshot' }));
+    await ods.applySchema(sectionOf(other, { existingRows: 'resnapshot' }));
     expect(await rows('shop.orders')).toEqual([]);
-    await sink.write(loadOf(other, [[11, 'k']]));
+    await ods.write(loadOf(other, [[11, 'k']]));
     expect(await rows('shop.orders')).toEqual([['k']]);
   });
 
   test('names the table that it refuses', async () => {
     await using opened = await open();
-    const { sink } = opened;
+    const { ods } = opened;
     const refusal = expect.objectContaining({
       kind: 'operator',
       code: 'CDC_SCHEMA_INCOMPATIBLE',
       details: expect.objectContaining({ table: 'shop.orders' }),
     });
-    await expect(sink.write(loadOf(schema, [[1, 1, 'a']]))).rejects.toEqual(refusal);
-    await sink.applySchema(sectionOf(schema));
+    await expect(ods.write(loadOf(schema, [[1, 1, 'a']]))).rejects.toEqual(refusal);
+    await ods.applySchema(sectionOf(schema));
     const otherKey = schemaOf([id, { ...note, nullable: false }], { key: ['note'] });
-    await expect(sink.applySchema(sectionOf(otherKey))).rejects.toEqual(refusal);
+    await expect(ods.applySchema(sectionOf(otherKey))).rejects.toEqual(refusal);
     const unknown = schemaOf([id, note, { ...note, name: 'more' }]);
-    await expect(sink.write(loadOf(unknown, [[1, 1, 'a', 'b']]))).rejects.toEqual(refusal);
-    await sink.write(loadOf(schema, [[1, 1, 'a']]));
+    await expect(ods.write(loadOf(unknown, [[1, 1, 'a', 'b']]))).rejects.toEqual(refusal);
+    await ods.write(loadOf(schema, [[1, 1, 'a']]));
   });
 });
 
@@ -271,12 +271,12 @@ describe('messages', () => {
   const layout = { format: 'json', version: 'line' } as const;
   const load: TableLoad = { schema, layout, rowCount, chunks: [bytes], token: 'messages' };
 
-  test('are taken apart by the ClickHouse sink, and one that does not fit fails nothing', async () => {
+  test('are taken apart by ClickHouse, and one that does not fit fails nothing', async () => {
     await using opened = await openClickhouse();
-    const { sink, rows, engine } = opened;
-    await sink.applySchema(sectionOf(schema));
-    await sink.write(load);
-    await sink.write(load);
+    const { ods, rows, engine } = opened;
+    await ods.applySchema(sectionOf(schema));
+    await ods.write(load);
+    await ods.write(load);
     expect(await rows('shop.orders')).toEqual([
       ['1', 'a'],
       ['2', null],
@@ -288,17 +288,17 @@ describe('messages', () => {
     ]);
   });
 
-  test('are refused by the memory sink, which has no engine', async () => {
+  test('are refused by the memory ods, which has no engine', async () => {
     await using opened = await openMemory();
-    await opened.sink.applySchema(sectionOf(schema));
-    await expect(opened.sink.write(load)).rejects.toThrow('this sink has none');
+    await opened.ods.applySchema(sectionOf(schema));
+    await expect(opened.ods.write(load)).rejects.toThrow('this ods has none');
   });
 });
 
-describe('the ClickHouse sink', () => {
+describe('the ClickHouse ods', () => {
   test('stores a value of every type as the source means it', async () => {
     await using opened = await openClickhouse();
-    const { sink, engine } = opened;
+    const { ods, engine } = opened;
     const values: readonly [ColumnType, RowValue, string][] = [
       [{ kind: 'int', bits: 8, unsigned: false }, -128, '-128'],
       [{ kind: 'int', bits: 64, unsigned: true }, 2n ** 64n - 1n, '18446744073709551615'],
@@ -325,9 +325,9 @@ describe('the ClickHouse sink', () => {
       { name: `n${index}`, type, nullable: true, sourceType: '' },
     ]);
     const schema = schemaOf([id, ...columns]);
-    await sink.applySchema(sectionOf(schema));
+    await ods.applySchema(sectionOf(schema));
     const given = values.map(([, value]) => value);
-    await sink.write(
+    await ods.write(
       loadOf(schema, [
         [1, 1, ...given.flatMap((value) => [value, value])],
         [2, 2, ...given.flatMap((value) => [value, null])],
@@ -342,7 +342,7 @@ describe('the ClickHouse sink', () => {
 
   test('quotes every name, and carries comments over', async () => {
     await using opened = await openClickhouse();
-    const { sink, engine, rows } = opened;
+    const { ods, engine, rows } = opened;
     const key: Column = { ...id, name: "k`e'y \\", comment: "it's \\ a `key`" };
     const odd: TableSchema = {
       table: "sh'op.or`d\\ers x",
@@ -351,14 +351,14 @@ describe('the ClickHouse sink', () => {
       key: [key.name],
       comment: "o'rders",
     };
-    await sink.applySchema(sectionOf(odd));
-    await sink.write(
+    await ods.applySchema(sectionOf(odd));
+    await ods.write(
       loadOf(odd, [
         [1, 1, 'a'],
         [2, 2, 'b'],
       ]),
     );
-    await sink.deleteOlder({ kind: 'sweep', table: odd.table, version: 2n });
+    await ods.deleteOlder({ kind: 'sweep', table: odd.table, version: 2n });
     expect(await rows(odd.table)).toEqual([['2', 'b']]);
     const changed = { ...odd, version: 'v2', comment: 'new', columns: [{ ...key, comment: '' }] };
     const comments = () =>
@@ -366,21 +366,21 @@ describe('the ClickHouse sink', () => {
         "SELECT t.comment AS t, c.comment AS c FROM system.tables t JOIN system.columns c ON c.table = t.name WHERE t.database = '_ods' AND c.position = 1",
       );
     expect(await comments()).toEqual([{ t: "o'rders", c: key.comment }]);
-    await sink.applySchema(sectionOf(changed));
+    await ods.applySchema(sectionOf(changed));
     expect(await comments()).toEqual([{ t: 'new', c: '' }]);
   });
 
   test('widens columns in place, and a key column by copying the table', async () => {
     await using opened = await openClickhouse();
-    const { sink, engine, rows } = opened;
+    const { ods, engine, rows } = opened;
     const price: Column = {
       ...id,
       name: 'price',
       type: { kind: 'decimal', precision: 6, scale: 2 },
     };
     const narrow = schemaOf([id, price]);
-    await sink.applySchema(sectionOf(narrow));
-    await sink.write(
+    await ods.applySchema(sectionOf(narrow));
+    await ods.write(
       loadOf(narrow, [
         [1, 1, 150n],
         [2, 2, 250n],
@@ -391,8 +391,8 @@ describe('the ClickHouse sink', () => {
       id,
       { ...price, type: { kind: 'decimal', precision: 12, scale: 4 }, nullable: true },
     ]);
-    await sink.applySchema(sectionOf(wide));
-    await sink.write(loadOf(wide, [[4, 4, 12_345_678n]]));
+    await ods.applySchema(sectionOf(wide));
+    await ods.write(loadOf(wide, [[4, 4, 12_345_678n]]));
     expect(await rows('shop.orders')).toEqual([
       ['1', '1.5000'],
       ['4', '1234.5678'],
@@ -400,9 +400,9 @@ describe('the ClickHouse sink', () => {
     const big: Column = { ...id, type: { kind: 'int', bits: 64, unsigned: false } };
     const widest = schemaOf([big, ...wide.columns.slice(1), { ...id, name: 'n' }]);
     const change = sectionOf(widest, { defaults: { n: '7' } });
-    await sink.applySchema(change);
-    await sink.applySchema(change);
-    await sink.write(loadOf(widest, [[9, 2n ** 40n, null, 8]]));
+    await ods.applySchema(change);
+    await ods.applySchema(change);
+    await ods.write(loadOf(widest, [[9, 2n ** 40n, null, 8]]));
     expect(await rows('shop.orders')).toEqual([
       ['1', '1.5000', '7'],
       ['1099511627776', null, '8'],
@@ -417,13 +417,13 @@ describe('the ClickHouse sink', () => {
 
   test('leaves a table of the user alone that has the name of the view', async () => {
     await using opened = await openClickhouse();
-    const { sink, engine } = opened;
+    const { ods, engine } = opened;
     await engine.command('CREATE DATABASE shop');
     await engine.command('CREATE TABLE shop.orders (mine Int8) ENGINE = Memory');
     await engine.command('CREATE VIEW shop.users AS SELECT 1 AS mine');
     for (const table of ['shop.orders', 'shop.users']) {
       const schema = schemaOf([id], { table });
-      await expect(sink.applySchema(sectionOf(schema))).rejects.toEqual(
+      await expect(ods.applySchema(sectionOf(schema))).rejects.toEqual(
         expect.objectContaining({
           code: 'CDC_SCHEMA_INCOMPATIBLE',
           message: expect.stringMatching(/already has a (Memory|View) named shop\./),
@@ -435,26 +435,26 @@ describe('the ClickHouse sink', () => {
 
   test('does not take bytes for another type when the table was altered behind its back', async () => {
     await using opened = await openClickhouse();
-    const { sink, engine } = opened;
+    const { ods, engine } = opened;
     const schema = schemaOf([id, { ...id, name: 'size' }]);
-    await sink.applySchema(sectionOf(schema));
+    await ods.applySchema(sectionOf(schema));
     await engine.command('ALTER TABLE `_ods`.`shop.orders` MODIFY COLUMN size Int16');
-    await expect(new ClickhouseSink(engine).write(loadOf(schema, [[1, 1, 1]]))).rejects.toThrow(
+    await expect(new ClickhouseOds(engine).write(loadOf(schema, [[1, 1, 1]]))).rejects.toThrow(
       /column size of its table is Int16 instead of Int32/,
     );
   });
 
   test('stores rows sent twice with one token once', async () => {
     await using opened = await openClickhouse();
-    const { sink, engine } = opened;
+    const { ods, engine } = opened;
     const schema = schemaOf([id, note]);
-    await sink.applySchema(sectionOf(schema));
+    await ods.applySchema(sectionOf(schema));
     const load = loadOf(schema, [
       [1, 1, 'a'],
       [2, 2, 'b'],
     ]);
-    await sink.write(load);
-    await sink.write(load);
+    await ods.write(load);
+    await ods.write(load);
     const [count] = await engine.rows('SELECT count() AS n FROM `_ods`.`shop.orders`');
     expect(count).toEqual({ n: '2' });
   });
