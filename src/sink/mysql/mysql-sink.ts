@@ -16,7 +16,7 @@ import type { MysqlSinkOptions } from './options.ts';
 import { checkServer, hasMd5 } from './preflight.ts';
 import { ProgressTable } from './progress-table.ts';
 import { rowTexts } from './row-texts.ts';
-import { type Session, Sessions, wireText } from './sessions.ts';
+import { longSeconds, type Session, Sessions, type Work, wireText } from './sessions.ts';
 import { quoteName, tableName } from './sql-text.ts';
 import { deleteStatements, rowShape, upsertFrame } from './statements.ts';
 import { StoredRows } from './stored-rows.ts';
@@ -76,7 +76,7 @@ export class MysqlSink implements LineSink {
   }
 
   prepare(table: SinkTable, options: PrepareOptions): Promise<void> {
-    return this.#sessions.use(workOn('Preparing', table), async (session) => {
+    return this.#sessions.use(workOn('Preparing', table, longSeconds), async (session) => {
       const common = await this.#progress.missing(session);
       if (common !== undefined) await session.run(common);
       const changes = await this.#changes(session, table, options);
@@ -97,7 +97,7 @@ export class MysqlSink implements LineSink {
   write({ table, body, step }: LineBatch): Promise<void> {
     const { rows, deleted } = rowTexts(body, rowShape(table, this.#options), statementBytes);
     const deletions = deleteStatements(table, this.#options, deleted, wireText);
-    return this.#transaction('Writing', table, async (session) => {
+    return this.#transaction(workOn('Writing', table), async (session) => {
       await this.#progress.move(session, table, step);
       const { head, tail } = upsertFrame(table, this.#options, session.facts);
       const [before, after] = [wireText(head), wireText(tail)];
@@ -122,28 +122,27 @@ export class MysqlSink implements LineSink {
       this.#options.deletes === 'soft'
         ? `UPDATE ${name} SET ${deleted} = 1 WHERE ${isOld} AND NOT ${deleted} LIMIT ${rowsPerSweep}`
         : `DELETE FROM ${name} WHERE ${isOld} LIMIT ${rowsPerSweep}`;
+    const work = workOn('Sweeping', table, longSeconds);
     for (;;) {
-      const met = await this.#transaction('Sweeping', table, async (session) => {
+      const met = await this.#transaction(work, async (session) => {
         // A part of a sweep that is not its end leaves the progress where it is.
         await this.#progress.assertFollows(session, table, step);
         return session.run(statement);
       });
       if (met < rowsPerSweep) break;
     }
-    await this.#transaction('Sweeping', table, (session) =>
-      this.#progress.move(session, table, step),
-    );
+    await this.#transaction(work, (session) => this.#progress.move(session, table, step));
   }
 
   drop(table: SinkTable): Promise<void> {
-    return this.#sessions.use(workOn('Dropping', table), async (session) => {
+    return this.#sessions.use(workOn('Dropping', table, longSeconds), async (session) => {
       await this.#progress.forget(session, table);
       await session.run(`DROP TABLE IF EXISTS ${tableName(this.#options, table.target)}`);
     });
   }
 
   checksums(table: SinkTable, digits: number): Promise<readonly Checksum[]> {
-    return this.#sessions.use(workOn('Reading', table), async (session) => {
+    return this.#sessions.use(workOn('Reading', table, longSeconds), async (session) => {
       const rows = this.#stored(table);
       return (await hasMd5(session))
         ? rows.checksums(session, digits)
@@ -153,7 +152,7 @@ export class MysqlSink implements LineSink {
 
   readBack(table: SinkTable, buckets?: BucketChoice): AsyncIterable<Buffer> {
     const rows = this.#stored(table);
-    return this.#sessions.stream(workOn('Reading', table), async function* (session) {
+    return this.#sessions.stream(workOn('Reading', table, longSeconds), async function* (session) {
       yield* rows.lines(session, (await hasMd5(session)) ? buckets : undefined);
     });
   }
@@ -172,12 +171,8 @@ export class MysqlSink implements LineSink {
     return new StoredRows(table, this.types, this.#options);
   }
 
-  #transaction<T>(
-    doing: string,
-    table: SinkTable,
-    action: (session: Session) => Promise<T>,
-  ): Promise<T> {
-    return this.#sessions.use(workOn(doing, table), async (session) => {
+  #transaction<T>(work: Work, action: (session: Session) => Promise<T>): Promise<T> {
+    return this.#sessions.use(work, async (session) => {
       await session.run('START TRANSACTION');
       const result = await action(session);
       await session.run('COMMIT');
@@ -186,6 +181,6 @@ export class MysqlSink implements LineSink {
   }
 }
 
-function workOn(doing: string, { source }: SinkTable) {
-  return { doing: `${doing} ${source}`, table: source };
+function workOn(doing: string, { source }: SinkTable, seconds?: number): Work {
+  return { doing: `${doing} ${source}`, table: source, ...(seconds !== undefined && { seconds }) };
 }

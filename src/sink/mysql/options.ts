@@ -30,6 +30,10 @@ export const mysqlSinkOptions = z.strictObject({
     .max(100)
     .default(4)
     .meta({ description: 'Largest number of connections at the same time.' }),
+  statementTimeoutSeconds: z.int().min(1).max(86_400).default(600).meta({
+    description:
+      'When a statement of a write has no answer for so long, the connection is given up and the write repeated.',
+  }),
   deletes: z.enum(['hard', 'soft']).default('hard').meta({
     description: 'hard: deleted rows go; soft: they stay, and a column _deleted is 1.',
   }),

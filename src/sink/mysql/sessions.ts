@@ -6,6 +6,8 @@ import type { MysqlSinkOptions } from './options.ts';
 
 const connectMs = 15_000;
 const idleMs = 60_000;
+/** A result that is read for long has no other sign of a server that is gone. */
+const keepAliveMs = 60_000;
 
 /**
  * Strict, so that no value is changed silently; dates are stored as they come; quotes and backslashes mean what our literals
@@ -14,15 +16,25 @@ const idleMs = 60_000;
 const sqlMode =
   'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
 
+/** A process that was stopped in the middle of a transaction holds up others no longer than this. */
+const idleTransactionSeconds = 300;
+
 const sessionStatements = [
   'SET NAMES utf8mb4',
-  `SET SESSION sql_mode = '${sqlMode}', time_zone = '+00:00', autocommit = 1, net_write_timeout = 3600, wait_timeout = 28800`,
+  `SET SESSION sql_mode = '${sqlMode}', time_zone = '+00:00', autocommit = 1, net_write_timeout = 3600, wait_timeout = ${idleTransactionSeconds}`,
   'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ',
 ];
 
 export type ServerOptions = Pick<
   MysqlSinkOptions,
-  'host' | 'port' | 'user' | 'password' | 'database' | 'ssl' | 'maxConnections' | 'name'
+  | 'host'
+  | 'port'
+  | 'user'
+  | 'password'
+  | 'ssl'
+  | 'maxConnections'
+  | 'statementTimeoutSeconds'
+  | 'name'
 >;
 
 /** What a server is like; fixed for the length of a session. */
@@ -38,7 +50,12 @@ export interface Work {
   readonly doing: string;
   /** `SinkTable.source`, where rows or a table may be to blame. */
   readonly table?: string;
+  /** Longest time without an answer; by default what the options say of a write. */
+  readonly seconds?: number;
 }
+
+/** For statements that may go through a whole table. */
+export const longSeconds = 6 * 3600;
 
 /**
  * Connections to one server, with our settings, opened when needed and never more than `maxConnections`; whoever comes later
@@ -51,8 +68,10 @@ export interface Work {
 export class Sessions implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #facts = new WeakMap<PoolConnection, ServerFacts>();
+  readonly #seconds: number;
 
   constructor(options: ServerOptions) {
+    this.#seconds = options.statementTimeoutSeconds;
     this.#pool = createPool({
       host: options.host,
       port: options.port,
@@ -67,6 +86,7 @@ export class Sessions implements AsyncDisposable {
       bigNumberStrings: true,
       connectTimeout: connectMs,
       enableKeepAlive: true,
+      keepAliveInitialDelay: keepAliveMs,
       connectionLimit: options.maxConnections,
       maxIdle: options.maxConnections,
       idleTimeout: idleMs,
@@ -75,8 +95,9 @@ export class Sessions implements AsyncDisposable {
   }
 
   /** Runs `action` on a connection of its own; a transaction it leaves open is rolled back. Errors come out as ours. */
-  async use<T>({ doing, table }: Work, action: (session: Session) => Promise<T>): Promise<T> {
-    const { connection, session } = await this.#open(doing);
+  async use<T>(work: Work, action: (session: Session) => Promise<T>): Promise<T> {
+    const { doing, table } = work;
+    const { connection, session } = await this.#open(work);
     try {
       const result = await action(session);
       connection.release();
@@ -92,10 +113,11 @@ export class Sessions implements AsyncDisposable {
 
   /** As `use`, for what is read as it arrives. Leaving the iteration early ends the connection. */
   async *stream<T>(
-    { doing, table }: Work,
+    work: Work,
     read: (session: Session) => AsyncIterable<T>,
   ): AsyncGenerator<T, void> {
-    const { connection, session } = await this.#open(doing);
+    const { doing, table } = work;
+    const { connection, session } = await this.#open(work);
     let isWhole = false;
     try {
       yield* read(session);
@@ -112,14 +134,12 @@ export class Sessions implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#pool.end(() => resolve()));
   }
 
-  async #open(doing: string) {
+  async #open({ doing, seconds = this.#seconds }: Work) {
     const connection = await this.#connect(doing);
-    const known = this.#facts.get(connection);
-    if (known !== undefined) return { connection, session: new Session(connection, known) };
     try {
-      const facts = await prepareSession(connection);
+      const facts = this.#facts.get(connection) ?? (await prepareSession(connection));
       this.#facts.set(connection, facts);
-      return { connection, session: new Session(connection, facts) };
+      return { connection, session: new Session(connection, facts, seconds * 1000) };
     } catch (error) {
       connection.destroy();
       throw toSinkError(error, doing);
@@ -140,9 +160,11 @@ export class Sessions implements AsyncDisposable {
 export class Session {
   readonly facts: ServerFacts;
   readonly #connection: PoolConnection;
+  readonly #timeoutMs: number;
 
-  constructor(connection: PoolConnection, facts: ServerFacts) {
+  constructor(connection: PoolConnection, facts: ServerFacts, timeoutMs: number) {
     this.#connection = connection;
+    this.#timeoutMs = timeoutMs;
     this.facts = facts;
   }
 
@@ -153,13 +175,13 @@ export class Session {
 
   /** As `run`, for what `wireText` has made. */
   async runWire(text: string): Promise<number> {
-    const result = await query<{ affectedRows?: number }>(this.#connection, text);
+    const result = await query<{ affectedRows?: number }>(this.#connection, text, this.#timeoutMs);
     return result.affectedRows ?? 0;
   }
 
   /** Rows of a statement as objects; 64-bit integers and decimals are strings. */
   rows<T>(sql: string): Promise<T[]> {
-    return query<T[]>(this.#connection, wireText(sql));
+    return query<T[]>(this.#connection, wireText(sql), this.#timeoutMs);
   }
 
   /** Rows of a statement as they arrive, each value as the bytes of its text. */
@@ -183,10 +205,11 @@ export function wireText(sql: string): string {
 }
 
 async function prepareSession(connection: PoolConnection): Promise<ServerFacts> {
-  for (const statement of sessionStatements) await query(connection, statement);
+  for (const statement of sessionStatements) await query(connection, statement, connectMs);
   const [row] = await query<{ version: string; packet: string | number }[]>(
     connection,
     'SELECT VERSION() AS version, @@max_allowed_packet AS packet',
+    connectMs,
   );
   const version = row?.version ?? '';
   return {
@@ -196,9 +219,9 @@ async function prepareSession(connection: PoolConnection): Promise<ServerFacts> 
   };
 }
 
-function query<T>(connection: PoolConnection, text: string): Promise<T> {
+function query<T>(connection: PoolConnection, sql: string, timeout: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    connection.query(text, (error: unknown, result: unknown) => {
+    connection.query({ sql, timeout }, (error: unknown, result: unknown) => {
       if (error) reject(error);
       else resolve(result as T);
     });
