@@ -24,6 +24,8 @@ export interface Load {
 const attempts = 3;
 const secondPhaseMs = 120_000;
 const errorLogMs = 20_000;
+/** Beyond the load’s own time, in which the store ends it by itself and says so. */
+const answerMs = 3_000;
 
 /**
  * Loads rows so that they are in the table exactly once, and visible, when the call returns.
@@ -95,8 +97,7 @@ export class StreamLoader {
         ...(twoPhaseCommit && { two_phase_commit: 'true' }),
       },
       body,
-      // The store ends the load by itself first, and says so.
-      timeoutMs: (loadSeconds + 10) * 1000,
+      timeoutMs: loadSeconds * 1000 + answerMs,
     });
   }
 

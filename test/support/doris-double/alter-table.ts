@@ -1,7 +1,7 @@
 import { parseColumn } from './create-table.ts';
 import { type Alteration, type DorisCluster, DorisError } from './doris-cluster.ts';
 import type { DorisColumn, DorisTable } from './doris-table.ts';
-import { convertValue, type DorisType } from './doris-types.ts';
+import type { DorisType } from './doris-types.ts';
 import type { Tokens } from './sql-tokens.ts';
 
 /** Conversions of a stored column that the server offers (a part of its matrix). */
@@ -78,14 +78,10 @@ function changeColumn(
   table.isChanging = true;
   cluster.finishLater(() => {
     table.isChanging = false;
-    const bad = table.rows
-      .map((row) => row.get(column.name) ?? null)
-      .find((value) => value !== null && 'reason' in convertValue(column.type, value, '+00:00'));
-    alteration.state = bad === undefined ? 'FINISHED' : 'CANCELLED';
-    if (bad !== undefined) {
-      alteration.message = `schema change failed, value ${bad} does not fit`;
-      return;
-    }
+    const fault = cluster.takeAlterationFault();
+    alteration.state = fault === undefined ? 'FINISHED' : 'CANCELLED';
+    alteration.message = fault ?? '';
+    if (fault !== undefined) return;
     table.changeColumns(table.columns.map((each) => (each.name === old.name ? column : each)));
   });
 }

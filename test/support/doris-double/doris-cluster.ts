@@ -32,6 +32,7 @@ export class DorisCluster {
   readonly #transactions = new Map<number, Transaction & { readonly database: string }>();
   readonly #pending = new Map<NodeJS.Timeout, () => void>();
   #lastTransaction = 1000;
+  #alterationFault: string | undefined;
   /** How long alterations and late publications take. */
   delayMs = 30;
 
@@ -127,6 +128,17 @@ export class DorisCluster {
       work();
     }, this.delayMs).unref();
     this.#pending.set(timer, work);
+  }
+
+  /** The next change of a column’s type is given up, for this reason. */
+  failNextAlteration(reason: string): void {
+    this.#alterationFault = reason;
+  }
+
+  takeAlterationFault(): string | undefined {
+    const fault = this.#alterationFault;
+    this.#alterationFault = undefined;
+    return fault;
   }
 
   settle(): void {

@@ -4,6 +4,7 @@ import type { LoadFault } from './doris-faults.ts';
 import type { DorisFlavour } from './doris-table.ts';
 import { openBackend, openFrontend, portOf } from './http-doors.ts';
 import { type MysqlDoor, openMysqlDoor } from './mysql-door.ts';
+import { runStatement } from './statements.ts';
 
 export interface DorisUser {
   readonly password: string;
@@ -34,6 +35,8 @@ export class DorisDouble implements AsyncDisposable {
   readonly statements: string[] = [];
   readonly errorLogs = new Map<string, string>();
   backendIsAway = false;
+  /** Asked before and after everything that is done for somebody; true breaks the connection. */
+  mishap: () => boolean = () => false;
   readonly #faults: LoadFault[] = [];
   #statementToCut: RegExp | undefined;
   #frontend: Server | undefined;
@@ -84,6 +87,11 @@ export class DorisDouble implements AsyncDisposable {
     if (!this.#statementToCut?.test(sql)) return false;
     this.#statementToCut = undefined;
     return true;
+  }
+
+  /** A statement of somebody else. */
+  run(sql: string): void {
+    runStatement(sql, this.cluster, '');
   }
 
   /** Why the log-in fails; undefined when it does not. */

@@ -3,12 +3,9 @@ import type { DorisDouble } from './doris-double.ts';
 
 let lastDatabase = 0;
 
-/** Options of a sink over the double, with a database of its own. */
-export function dorisOptions(
-  double: DorisDouble,
-  more: Readonly<Record<string, unknown>> = {},
-): DorisSinkOptions {
-  return dorisSinkOptions.parse({
+/** What a project file would say of a sink over the double, with a database of its own. */
+export function dorisSettings(double: DorisDouble) {
+  return {
     type: 'doris',
     name: 'serving',
     tables: ['shop.*'],
@@ -20,6 +17,12 @@ export function dorisOptions(
     password: 'secret',
     replicationNum: 1,
     buckets: 1,
-    ...more,
-  });
+  };
+}
+
+export function dorisOptions(
+  double: DorisDouble,
+  more: Readonly<Record<string, unknown>> = {},
+): DorisSinkOptions {
+  return dorisSinkOptions.parse({ ...dorisSettings(double), ...more });
 }

@@ -7,10 +7,16 @@ import { failure, StreamLoad } from './stream-load.ts';
 
 /** Listens on a free loopback port; `handle` gets requests with and without `Expect: 100-continue`. */
 async function listen(
+  double: DorisDouble,
   handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
 ): Promise<Server> {
   const server = createServer();
   const answer = (request: IncomingMessage, response: ServerResponse) => {
+    if (double.mishap()) return void request.socket.destroy();
+    const end = response.end.bind(response);
+    Object.assign(response, {
+      end: (text?: string) => (double.mishap() ? request.socket.destroy() : end(text)),
+    });
     handle(request, response).catch((error: unknown) => {
       if (!response.headersSent) sendJson(response, { status: 'FAILED', msg: String(error) });
     });
@@ -40,7 +46,7 @@ function credentials(request: IncomingMessage): { user: string; password: string
 
 /** The frontend's port: it takes no rows, it names a backend. */
 export function openFrontend(double: DorisDouble): Promise<Server> {
-  return listen(async (request, response) => {
+  return listen(double, async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://frontend');
     if (url.pathname === '/api/bootstrap') {
       return sendJson(response, { msg: 'success', code: 0, data: {}, count: 0 });
@@ -88,7 +94,7 @@ function loadState(double: DorisDouble, url: URL, response: ServerResponse): voi
 
 /** A backend's port: takes the rows, serves the error logs. */
 export function openBackend(double: DorisDouble): Promise<Server> {
-  return listen(async (request, response) => {
+  return listen(double, async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://backend');
     if (url.pathname === '/api/_load_error_log') {
       response.end(double.errorLogs.get(url.searchParams.get('file') ?? '') ?? '');

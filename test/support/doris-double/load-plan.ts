@@ -49,7 +49,8 @@ export function planLoad(
     condition: isStarrocks ? header('merge_condition') || undefined : undefined,
     isPartial,
     isStrict: flag('strict_mode'),
-    isByLine: flag('read_json_by_line'),
+    // StarRocks takes objects one after another without being told.
+    isByLine: isStarrocks || flag('read_json_by_line'),
     maxFilterRatio: Number(header('max_filter_ratio') || 0),
     timezone: header('timezone') || '+08:00',
     isTwoPhase: flag('two_phase_commit'),

@@ -23,7 +23,7 @@ interface ServerConnection extends Connection {
   writeEof(): void;
   /** Each command begins to count its packets anew. */
   _resetSequenceId(): void;
-  readonly stream: { destroy(): void };
+  readonly stream: { destroy(): void; setNoDelay(on: boolean): void };
 }
 
 export interface MysqlDoor {
@@ -38,6 +38,7 @@ export async function openMysqlDoor(double: DorisDouble): Promise<MysqlDoor> {
   server.on('connection', (plain: Connection) => {
     const connection = plain as ServerConnection;
     open.add(connection);
+    connection.stream.setNoDelay(true);
     serve(connection, double);
     connection.on('close', () => open.delete(connection));
   });
@@ -77,9 +78,11 @@ function serve(connection: ServerConnection, double: DorisDouble): void {
   const answer = (sql: string) => {
     try {
       double.statements.push(sql);
-      if (double.cutNextStatement(sql)) return connection.stream.destroy();
+      if (double.cutNextStatement(sql) || double.mishap()) return connection.stream.destroy();
       if (!readingStatement.test(sql)) double.checkMayWrite(user);
-      writeResult(connection, runStatement(sql, double.cluster, ''));
+      const result = runStatement(sql, double.cluster, '');
+      if (double.mishap()) return connection.stream.destroy();
+      writeResult(connection, result);
     } catch (error) {
       const { message } = error as Error;
       connection.writeError({ message, code: error instanceof DorisError ? error.errno : 1105 });
