@@ -17,7 +17,11 @@ export function filesToMerge(files: readonly DataFile[], fileBytes: number): rea
     file.plainBytes <= fileBytes / together && isAlike(file, last) && tierOf(file) <= tierOf(last);
   const before = files.findLastIndex((file) => !isMet(file));
   const run = files.slice(before + 1);
-  return run.length >= together ? run : [];
+  if (run.length < together) return [];
+  // What they become may be the eighth of the next size.
+  const plainBytes = run.reduce((sum, file) => sum + file.plainBytes, 0);
+  const next = filesToMerge([...files.slice(0, before + 1), { ...last, plainBytes }], fileBytes);
+  return next.length === 0 ? run : files.slice(-(next.length - 1 + run.length));
 }
 
 /** Grows by one for each eightfold. */

@@ -74,7 +74,9 @@ describe('a new table in a ClickHouse sink', () => {
       table: { index_granularity: 4096, storage_policy: "it's" },
     };
     const table = sinkTable({ settings });
-    expect(createTarget(table, contextOf(table))[2]).toMatchInlineSnapshot(`"CREATE TABLE IF NOT EXISTS \`_strata\`.\`default.orders\` (\`shop\` String, \`id\` Int32, \`paid\` Nullable(DateTime64(3, 'UTC')) COMMENT 'when', _version UInt64, _deleted UInt8) ENGINE = ReplacingMergeTree(_version, _deleted) PARTITION BY (toYYYYMM(paid)) ORDER BY (\`id\`, \`shop\`) TTL toDateTime(paid) + INTERVAL 1 YEAR SETTINGS non_replicated_deduplication_window = 1000, index_granularity = 4096, storage_policy = 'it\\'s' COMMENT ''"`);
+    expect(createTarget(table, contextOf(table))[2]).toMatchInlineSnapshot(
+      `"CREATE TABLE IF NOT EXISTS \`_strata\`.\`default.orders\` (\`shop\` String, \`id\` Int32, \`paid\` Nullable(DateTime64(3, 'UTC')) COMMENT 'when', _version UInt64, _deleted UInt8) ENGINE = ReplacingMergeTree(_version, _deleted) PARTITION BY (toYYYYMM(paid)) ORDER BY (\`id\`, \`shop\`) TTL toDateTime(paid) + INTERVAL 1 YEAR SETTINGS non_replicated_deduplication_window = 1000, index_granularity = 4096, storage_policy = 'it\\'s' COMMENT ''"`,
+    );
   });
 
   test('refuses an order that is not the key, because rows of a key must meet', () => {
