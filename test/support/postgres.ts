@@ -44,25 +44,28 @@ export async function openPostgresDatabase(
 ): Promise<PostgresDatabase> {
   const { password, ...rest } = login ?? (await testPostgres());
   const name = `test_${randomBytes(5).toString('hex')}`;
-  const administrator = new Client({ ...rest, password, database: 'postgres' });
-  await administrator.connect();
-  await administrator.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
-  for (const setting of settings)
-    await administrator.query(`ALTER DATABASE ${name} SET ${setting}`);
+  await administer(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
+  for (const setting of settings) await administer(`ALTER DATABASE ${name} SET ${setting}`);
   const client = new Client({ ...rest, password, database: name });
+  // A test that stops its server breaks it.
+  client.on('error', () => {});
   await client.connect();
-  // A server that is stopped by its test cuts both; what the test sees is the sink's own connection.
-  for (const each of [administrator, client]) each.on('error', () => {});
   return {
     name,
     client,
     options: { ...rest, password: new Secret(password), database: name },
     async [Symbol.asyncDispose]() {
-      await client.end();
-      await administrator.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-      await administrator.end();
+      await client.end().catch(() => {});
+      await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
+
+  async function administer(sql: string): Promise<void> {
+    const administrator = new Client({ ...rest, password, database: 'postgres' });
+    await administrator.connect();
+    await administrator.query(sql);
+    await administrator.end();
+  }
 }
 
 function loginOf(text: string): PostgresLogin {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,7 +21,7 @@ const pollMs = 25;
 const portAttempts = 3;
 
 /** Server settings (`name=value`) of temporary data: they must survive the death of the process, not of the machine. */
-const temporaryData = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off'];
+const temporaryData = ['fsync=off', 'full_page_writes=off'];
 
 export interface LocalPostgresOptions {
   /** Server settings, `name=value`; they win over those every server gets. */
@@ -110,6 +110,11 @@ export class LocalPostgres implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** A copy, because the server reads it as another user. */
+  get #keystore(): string {
+    return join(this.folder, 'keystore.pem');
+  }
+
   async #createData(): Promise<void> {
     const password = join(this.folder, 'password');
     await writeFile(password, this.#password.reveal(), { mode: 0o600 });
@@ -123,7 +128,10 @@ export class LocalPostgres implements AsyncDisposable {
       ...['--encoding=UTF8', '--no-locale', '--auth=scram-sha-256', `--pwfile=${password}`],
     ]);
     const { ssl } = this.#options;
-    if (ssl !== undefined) await giveToPostgres(ssl.keystoreFile);
+    if (ssl === undefined) return;
+    await copyFile(ssl.keystoreFile, this.#keystore);
+    await chmod(this.#keystore, 0o600);
+    await giveToPostgres(this.#keystore);
   }
 
   async #startOnFreePort(): Promise<void> {
@@ -151,7 +159,7 @@ export class LocalPostgres implements AsyncDisposable {
       ...temporaryData,
       ...(ssl === undefined
         ? []
-        : ['ssl=on', `ssl_key_file=${ssl.keystoreFile}`, `ssl_cert_file=${ssl.keystoreFile}`]),
+        : ['ssl=on', `ssl_key_file=${this.#keystore}`, `ssl_cert_file=${this.#keystore}`]),
       ...settings,
     ].flatMap((setting) => ['-c', setting]);
   }

@@ -11,7 +11,7 @@ import type { ServerOptions } from './options.ts';
 const connectMs = 15_000;
 const idleMs = 60_000;
 /** The server gives up a statement by itself; who is cut off from it waits this much longer. */
-const graceMs = 15_000;
+const graceMs = 5_000;
 
 export interface Work {
   /** For messages: `Writing shop.orders`. */

@@ -84,10 +84,13 @@ export class TableStore {
   drop(table: SinkTable): Promise<void> {
     const { pool, progress, tables } = this.#options;
     return pool.use(workOn('Dropping', table), async (session) => {
+      const isMissing = (await progress.missing(session)).length > 0;
+      const drop = `DROP TABLE IF EXISTS ${tableName(tables, table)}`;
+      const statements = isMissing ? [drop] : [drop, progress.forget(table)];
+      const begin = this.#options.begin(longSeconds);
+      if (begin.length > 0) await session.run([...begin, ...statements, 'COMMIT']);
       // Repeated after a crash in between, it ends the same.
-      await session.run([`DROP TABLE IF EXISTS ${tableName(tables, table)}`]);
-      if ((await progress.missing(session)).length > 0) return;
-      await session.run([progress.forget(table)]);
+      else for (const statement of statements) await session.run([statement]);
     });
   }
 
