@@ -94,4 +94,4 @@ ${sourceYaml(database)}sinks:
     `SELECT toInt32(count()) AS n, toString(sum(id)) AS ids, toDecimalString(sum(amount), 2) AS amount FROM ${database.name}.orders`,
   );
   expect(stored).toEqual((source as object[]).map((row) => ({ ...row })));
-}, 300_000);
+}, 600_000);
