@@ -11,7 +11,8 @@ export const commandSinkOptions = z.strictObject({
     .array(z.string())
     .min(1)
     .meta({
-      description: 'Program and its arguments; no shell is between them and it.',
+      description:
+        'Program and its arguments, started where cdc was started; no shell is between them and it.',
       example: ['python3', 'take.py'],
     }),
   timeoutSeconds: z.number().min(1).max(86_400).default(300).meta({
