@@ -54,7 +54,7 @@ def from_duckdb(request, extensions, source):
 
 
 def duckdb_parquet(request):
-    # The query of docs/sinks/lake.md.
+    # The query of the template mysql-to-parquet.
     extensions = ["httpfs"] if request.get("s3") else []
     newest = (
         f"(SELECT * FROM read_parquet('{request['address']}/data/**/*.parquet', union_by_name = true) "
