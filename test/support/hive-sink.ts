@@ -17,6 +17,12 @@ export function hiveOptions(hive: TestHive, more: Readonly<Record<string, unknow
   });
 }
 
+/** A compaction that fails is only logged: here it fails the call. */
 export function openTestHiveSink(options: HiveSinkOptions): Promise<HiveSink> {
-  return openHiveSink(options, { logger: createSilentLogger() });
+  const silent = createSilentLogger();
+  const warn = ({ error }: { error?: unknown }) => {
+    throw error;
+  };
+  const logger = Object.assign(Object.create(silent) as typeof silent, { warn });
+  return openHiveSink(options, { logger });
 }

@@ -188,6 +188,9 @@ export class LocalHive implements AsyncDisposable {
       'mapreduce.local.map.tasks.maximum': '1',
       'mapreduce.task.io.sort.mb': '8',
       'hive.exec.reducers.max': '1',
+      // Derby gets no tables for them.
+      'hive.stats.autogather': 'false',
+      'hive.stats.column.autogather': 'false',
       'hive.exec.submit.local.task.via.child': 'false',
       // Without these every job takes 1.5 s more.
       'hive.exec.counters.pull.interval': '50',

@@ -40,15 +40,18 @@ interface BasePlan {
   readonly rewrittenBytes: number;
 }
 
+/** Files that were written since the last compaction. */
+export function deltaFiles({ parts }: TableState): number {
+  return parts.reduce((sum, { files }) => sum + files, 0);
+}
+
 /**
- * Makes few files of many, when there are enough of them: deltas become part of the base, or one delta while that would
+ * Makes few files of many: deltas become part of the base, or one delta while that would
  * rewrite too much. Of a partitioned base only the partitions are written that have or get a row of the deltas; the new
  * base takes the folders of the others over. Readers see one view and then the other.
  */
 export async function compactTable(table: HiveTable, state: TableState): Promise<TableState> {
   const deltas = state.parts.filter(({ kind }) => kind === 'delta');
-  const files = deltas.reduce((sum, part) => sum + part.files, 0);
-  if (files < table.store.compactFiles) return state;
   const bytes = deltas.reduce((sum, part) => sum + part.bytes, 0);
   const plan = await planBase(table, state);
   const isWorthwhile = bytes >= plan.rewrittenBytes * worthwhileShare;

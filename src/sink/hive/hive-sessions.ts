@@ -1,8 +1,15 @@
 import { CdcError } from '../../errors.ts';
 import { HiveConnection, type HiveServerAddress } from './hive-connection.ts';
 
-/** What each session needs before our statements. */
-const sessionSettings = ['SET hive.exec.dynamic.partition.mode=nonstrict'];
+/**
+ * What each session needs before our statements. Statistics of columns would be gathered by every compaction, and fail it where the
+ * metastore has no tables for them.
+ */
+const sessionSettings = [
+  'SET hive.exec.dynamic.partition.mode=nonstrict',
+  'SET hive.stats.autogather=false',
+  'SET hive.stats.column.autogather=false',
+];
 
 /** Sessions with one server, opened when they are needed and no more than `limit`. A lost one is replaced by the next call. */
 export class HiveSessions implements AsyncDisposable {

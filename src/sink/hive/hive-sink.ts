@@ -13,7 +13,7 @@ import type {
 import { incompatibleTable } from '../sink-errors.ts';
 import { deletedColumn, type SinkTable, versionColumn } from '../sink-table.ts';
 import { tsvText } from '../tsv-text.ts';
-import { compactTable } from './compaction.ts';
+import { compactTable, deltaFiles } from './compaction.ts';
 import { deltaColumns, evolveTable } from './evolve.ts';
 import { hiveName, ownColumns, quoteName, quoteText } from './hive-names.ts';
 import { type HiveStore, HiveTable } from './hive-table.ts';
@@ -207,17 +207,22 @@ export class HiveSink implements QuerySink {
 
   async #createDatabase(): Promise<void> {
     const { sessions, database } = this.#store;
-    const found = await sessions.all(`SHOW DATABASES LIKE ${quoteText(hiveName(database))}`);
-    if (found.length > 0) return;
+    // Its users may have no right to create one; and in Hive 4 `_` of a pattern stands for any character.
+    const found = await sessions.all('SHOW DATABASES');
+    if (found.some(([name]) => name === hiveName(database))) return;
     await sessions.run(`CREATE DATABASE IF NOT EXISTS ${quoteName(database)}`);
   }
 
-  /** The batch is in the store already: what fails here is done after a later one. */
+  /** The batch is in the store already: what fails here is tried again when as many files have come once more. */
   async #maintain(known: HiveTable, state: TableState): Promise<void> {
+    const files = deltaFiles(state);
+    const isDue = files >= known.failedFiles + this.#store.compactFiles;
     try {
-      await known.purge(await compactTable(known, state));
+      await known.purge(isDue ? await compactTable(known, state) : state);
+      if (isDue) known.failedFiles = 0;
     } catch (error) {
       known.forget();
+      known.failedFiles = files;
       if (!(error instanceof CdcError) || error.code === 'CDC_SINK_STALE') throw error;
       this.#store.logger.warn({ table: known.source, error }, 'Compacting a table in Hive failed.');
     }

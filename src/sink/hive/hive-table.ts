@@ -40,6 +40,8 @@ export class HiveTable {
   readonly source: string;
   readonly place: HivePlace;
   readonly store: HiveStore;
+  /** Files there were when a compaction failed; 0: none has. */
+  failedFiles = 0;
   #stored: StoredState | undefined;
   #isKnown = false;
   /** The view shows what the state says; a process cannot know that of the one before it. */

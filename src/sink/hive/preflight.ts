@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { CdcError, type Problem } from '../../errors.ts';
-import { quoteName, quoteText } from './hive-names.ts';
+import { hiveName, quoteName, quoteText } from './hive-names.ts';
 import type { HiveStore } from './hive-table.ts';
 
 /** What is wrong with the server, the files, or the way between the two. */
@@ -23,10 +23,11 @@ export async function storeProblems(store: HiveStore): Promise<Problem[]> {
 async function probe({ files, sessions, location, database }: HiveStore): Promise<boolean> {
   const name = `cdc_probe_${randomBytes(6).toString('hex')}`;
   const file = `_probe/${name}/probe.txt`;
-  const found = await sessions.all(`SHOW DATABASES LIKE ${quoteText(database.toLowerCase())}`);
+  const databases = await sessions.all('SHOW DATABASES');
+  const isThere = databases.some(([each]) => each === hiveName(database));
   await files.put(file, Buffer.from(`${name}\n`));
   try {
-    const home = found.length > 0 ? database : 'default';
+    const home = isThere ? database : 'default';
     const table = `${quoteName(home)}.${quoteName(name)}`;
     await sessions.run(
       `CREATE EXTERNAL TABLE ${table} (v STRING) LOCATION ${quoteText(`${location}/_probe/${name}`)} ` +
