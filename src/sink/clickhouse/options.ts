@@ -60,6 +60,9 @@ export const clickhouseSinkOptions = z.strictObject({
     description: 'A ClickHouse server or cluster, version 24.8 or later.',
   }),
   ...commonFields,
+  batchRows: commonFields.batchRows.unwrap().default(500_000).meta({
+    description: 'Largest number of rows written at once.',
+  }),
   url: z.url({ protocol: /^https?$/ }).meta({
     description: 'HTTP address.',
     example: 'http://ch1.internal:8123',
