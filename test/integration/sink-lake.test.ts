@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RowValue } from '../../src/change/row-codec.ts';
@@ -171,6 +171,34 @@ describe.each(['folder', 's3'] as const)('in a %s', (store) => {
   });
 });
 
+test.each(['parquet', 'delta', 'iceberg'] as const)(
+  'a lake of %s stays right and small over many commits',
+  async (format) => {
+    const options = optionsFor(format, 'folder');
+    const schema = schemaOf('shop.many_commits', [id, note]);
+    const { table } = schema;
+    await world.define(schema, 'resnapshot');
+    for (let process = 0; process < 3; process++) {
+      await using sink = await open(options);
+      const copier = world.copier(table, sink, options);
+      for (let batch = 0; batch < 9; batch++) {
+        await world.put(table, [
+          [batch, `process ${process}`],
+          [100 * process + batch, null],
+        ]);
+        await world.copy(table, sink, options, copier);
+      }
+      await expectReadersToSee(schema, sink, options);
+      expect(await world.differences(table, sink, options)).toEqual([]);
+    }
+    const names = await readdir(join(options.path, 'many_commits'), { recursive: true });
+    // One file for each of the 27 batches alone would be 27, without their commits.
+    expect(names.filter((name) => /\.(parquet|avro|json)$/.test(name)).length).toBeLessThan(40);
+    expect(names.filter((name) => /(base|delta)-.*\.parquet$/.test(name)).length).toBeLessThan(6);
+  },
+  300_000,
+);
+
 describe.each(['parquet', 'delta', 'iceberg'] as const)('columns of %s', (format) => {
   test(`others follow columns of ${format} that come, widen, go and come again`, async () => {
     const options = optionsFor(format, 'folder');
@@ -232,7 +260,6 @@ test('plain Parquet lies in folders of dates and hours that others read', async 
 }, 300_000);
 
 async function newestManifest(path: string): Promise<{ files: { name: string }[] }> {
-  const { readdir, readFile } = await import('node:fs/promises');
   const names = (await readdir(join(path, '_manifest'))).sort();
   return JSON.parse(await readFile(join(path, '_manifest', names.at(-1) ?? ''), 'utf8'));
 }

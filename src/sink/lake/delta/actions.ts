@@ -66,23 +66,58 @@ export interface DeltaDomain {
   readonly removed: boolean;
 }
 
-/** The columns of a checkpoint, in the engine's words: each row is one action. */
-export const checkpointColumns = columnsOf({
+const vector =
+  'Tuple(storageType String, pathOrInlineDv String, offset Nullable(Int32), sizeInBytes Int32, cardinality Int64)';
+
+const checkpointTypes = {
   protocol:
     'Tuple(minReaderVersion Int32, minWriterVersion Int32, readerFeatures Array(String), writerFeatures Array(String))',
   metaData:
     'Tuple(id String, name Nullable(String), description Nullable(String), format Tuple(provider String, options Map(String, String)), schemaString String, partitionColumns Array(String), configuration Map(String, String), createdTime Nullable(Int64))',
-  add: `Tuple(path String, partitionValues Map(String, String), size Int64, modificationTime Int64, dataChange Bool, stats Nullable(String), tags Map(String, String), deletionVector ${vectorType()})`,
-  remove: `Tuple(path String, deletionTimestamp Nullable(Int64), dataChange Bool, extendedFileMetadata Bool, partitionValues Map(String, String), size Nullable(Int64), deletionVector ${vectorType()})`,
+  add: 'Tuple(path String, partitionValues Map(String, String), size Int64, modificationTime Int64, dataChange Bool, stats Nullable(String), tags Map(String, String), deletionVector {vector})',
+  remove:
+    'Tuple(path String, deletionTimestamp Nullable(Int64), dataChange Bool, extendedFileMetadata Bool, partitionValues Map(String, String), size Nullable(Int64), deletionVector {vector})',
   domainMetadata: 'Tuple(domain String, configuration String, removed Bool)',
-});
+} as const;
 
-function vectorType(): string {
-  return 'Nullable(Tuple(storageType String, pathOrInlineDv String, offset Nullable(Int32), sizeInBytes Int32, cardinality Int64))';
+function columnsOf(optional: (type: string) => string): string {
+  return Object.entries(checkpointTypes)
+    .map(([name, type]) => `${name} ${optional(type.replace('{vector}', optional(vector)))}`)
+    .join(', ');
 }
 
-function columnsOf(types: Readonly<Record<string, string>>): string {
-  return Object.entries(types)
-    .map(([name, type]) => `${name} Nullable(${type})`)
-    .join(', ');
+/** The columns of a checkpoint, in the engine's words: each row is one action, and NULL in the other columns. */
+export const checkpointColumns = columnsOf((type) => `Nullable(${type})`);
+
+/** The same for reading: the engine has no NULL for a group of a Parquet file, so what is not there is empty inside. */
+export const readCheckpointColumns = columnsOf((type) => type);
+
+/** An action as it was before the engine filled the others up, with numbers that it prints as texts. */
+export function readAction(row: Required<DeltaAction>): DeltaAction {
+  const { protocol, metaData, add, remove, domainMetadata } = row;
+  return {
+    ...(protocol?.minReaderVersion && { protocol }),
+    ...(metaData?.id && { metaData }),
+    ...(add?.path && {
+      add: {
+        ...add,
+        size: Number(add.size),
+        modificationTime: Number(add.modificationTime),
+        deletionVector: readVector(add.deletionVector),
+      },
+    }),
+    ...(remove?.path && {
+      remove: {
+        ...remove,
+        size: Number(remove.size),
+        deletionTimestamp: Number(remove.deletionTimestamp),
+        deletionVector: readVector(remove.deletionVector),
+      },
+    }),
+    ...(domainMetadata?.domain && { domainMetadata }),
+  };
+}
+
+function readVector(read: DeletionVector | null | undefined): DeletionVector | undefined {
+  return read?.storageType ? { ...read, cardinality: Number(read.cardinality) } : undefined;
 }

@@ -5,7 +5,12 @@ import { longStatement } from '../lake-queries.ts';
 import { type LogFile, logFiles } from '../log-files.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { fileName } from '../table-format.ts';
-import { checkpointColumns, type DeletionVector, type DeltaAction } from './actions.ts';
+import {
+  checkpointColumns,
+  type DeltaAction,
+  readAction,
+  readCheckpointColumns,
+} from './actions.ts';
 import { DeltaState } from './delta-state.ts';
 
 /** Readers replay at most so many commits. */
@@ -108,37 +113,13 @@ export class DeltaLog {
   }
 
   async #readCheckpoint({ name }: LogFile): Promise<DeltaAction[]> {
-    const select = `SELECT * FROM ${this.#store.parquet([name], checkpointColumns)}`;
-    const actions = await this.#engine.rows<DeltaAction>(select, { settings: nullableTuples });
-    return actions.map(withNumbers);
+    const select = `SELECT * FROM ${this.#store.parquet([name], readCheckpointColumns)}`;
+    const settings = { ...longStatement, input_format_null_as_default: 1 };
+    const rows = await this.#engine.rows<Required<DeltaAction>>(select, { settings });
+    return rows.map(readAction);
   }
 
   #name(version: number, end: string): string {
     return `${this.#folder}${String(version).padStart(20, '0')}${end}`;
   }
-}
-
-/** The engine prints 64-bit integers as texts. */
-function withNumbers({ add, remove, ...others }: DeltaAction): DeltaAction {
-  const vectorOf = (vector: DeletionVector | null | undefined) =>
-    vector && { ...vector, cardinality: Number(vector.cardinality) };
-  return {
-    ...others,
-    ...(add && {
-      add: {
-        ...add,
-        size: Number(add.size),
-        modificationTime: Number(add.modificationTime),
-        deletionVector: vectorOf(add.deletionVector),
-      },
-    }),
-    ...(remove && {
-      remove: {
-        ...remove,
-        size: Number(remove.size),
-        deletionTimestamp: Number(remove.deletionTimestamp),
-        deletionVector: vectorOf(remove.deletionVector),
-      },
-    }),
-  };
 }
