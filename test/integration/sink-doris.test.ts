@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DorisSink } from '../../src/sink/doris/doris-sink.ts';
-import type { LineBatch } from '../../src/sink/sink.ts';
-import type { SinkTable } from '../../src/sink/sink-table.ts';
 import { type OrderRow, ordersBatch, ordersTable } from '../support/doris-double/doris-batches.ts';
 import { DorisDouble } from '../support/doris-double/doris-double.ts';
 import type { LoadFault } from '../support/doris-double/doris-faults.ts';
 import { dorisOptions, dorisSettings } from '../support/doris-double/doris-options.ts';
+import { evolve, openPrepared } from '../support/doris-double/prepared-sink.ts';
 
-const evolve = { drop: true, mayAlter: true };
 const first: readonly OrderRow[] = [
   { id: 1, note: 'one', version: 11 },
   { id: 2, note: 'two', version: 12 },
@@ -19,26 +17,13 @@ beforeEach(async () => {
 });
 afterEach(() => double[Symbol.asyncDispose]());
 
-/** A sink with its table, and what the store has of it. */
-async function openPrepared(more: Readonly<Record<string, unknown>> = {}) {
-  const options = dorisOptions(double, more);
-  const sink = new DorisSink(options);
-  await sink.prepare(ordersTable, evolve);
-  const rows = () =>
-    double.cluster
-      .table(options.database, 'orders')
-      .rows.map((row) => [row.get('id'), row.get('note')]);
-  const sequence = async () => (await sink.progress()).get('shop.orders')?.sequence ?? 0;
-  return { sink, options, rows, sequence };
-}
-
 describe('a load whose answer does not arrive', () => {
   test.each<{ fault: LoadFault; bodies: number }>([
     { fault: 'cut-after-commit', bodies: 1 },
     { fault: 'cut-while-running', bodies: 1 },
     { fault: 'publish-timeout', bodies: 1 },
   ])('is found to be loaded by its label ($fault)', async ({ fault, bodies }) => {
-    const { sink, rows, sequence } = await openPrepared();
+    const { sink, rows, sequence } = await openPrepared(double);
     await using _ = sink;
     double.failNext(fault);
     await sink.write(ordersBatch(1, first));
@@ -51,7 +36,7 @@ describe('a load whose answer does not arrive', () => {
   });
 
   test('is found to be loaded when the store is silent until the time is over', async () => {
-    const { sink, rows } = await openPrepared({ loadSeconds: 1 });
+    const { sink, rows } = await openPrepared(double, { loadSeconds: 1 });
     await using _ = sink;
     double.failNext('hang-after-commit');
     await sink.write(ordersBatch(1, first));
@@ -62,7 +47,7 @@ describe('a load whose answer does not arrive', () => {
   test.each<LoadFault>(['cut-before-body', 'cut-before-commit', 'cut-then-abort'])(
     'is tried again with the same label when nothing was loaded (%s)',
     async (fault) => {
-      const { sink, rows, sequence } = await openPrepared();
+      const { sink, rows, sequence } = await openPrepared(double);
       await using _ = sink;
       double.failNext(fault);
       const writing = sink.write(ordersBatch(1, first));
@@ -78,7 +63,7 @@ describe('a load whose answer does not arrive', () => {
   );
 
   test('is not sent a second time after a crash before the progress was kept', async () => {
-    const { sink, options, rows, sequence } = await openPrepared();
+    const { sink, options, rows, sequence } = await openPrepared(double);
     double.cutStatement(/^INSERT INTO .*cdc_progress/);
     await expect(sink.write(ordersBatch(1, first))).rejects.toMatchObject({ kind: 'transient' });
     await sink[Symbol.asyncDispose]();
@@ -90,7 +75,7 @@ describe('a load whose answer does not arrive', () => {
   });
 
   test('is loaded again, harmlessly, when the store has forgotten its labels', async () => {
-    const { sink, rows } = await openPrepared();
+    const { sink, rows } = await openPrepared(double);
     await using _ = sink;
     double.cutStatement(/^INSERT INTO .*cdc_progress/);
     await expect(sink.write(ordersBatch(1, first))).rejects.toThrow();
@@ -108,7 +93,7 @@ describe('a load that the store refuses', () => {
     { fault: 'no-backend', code: 'CDC_SINK_BUSY' },
     { fault: 'disk-full', code: 'CDC_SINK_FULL' },
   ])('is $code ($fault) and can be repeated', async ({ fault, code }) => {
-    const { sink, rows } = await openPrepared();
+    const { sink, rows } = await openPrepared(double);
     await using _ = sink;
     double.failNext(fault);
     await expect(sink.write(ordersBatch(1, first))).rejects.toMatchObject({ code });
@@ -117,7 +102,7 @@ describe('a load that the store refuses', () => {
   });
 
   test('names the column and the reason of a bad row, and none of its values', async () => {
-    const { sink, options, rows } = await openPrepared();
+    const { sink, options, rows } = await openPrepared(double);
     await using _ = sink;
     const long = { id: 3, note: 'secret'.repeat(20), version: 13 };
     const writing = sink.write(ordersBatch(1, [...first, long]));
@@ -133,7 +118,7 @@ describe('a load that the store refuses', () => {
   });
 
   test('is incompatible when the table has gone', async () => {
-    const { sink, options } = await openPrepared();
+    const { sink, options } = await openPrepared(double);
     await using _ = sink;
     double.cluster.database(options.database).delete('orders');
     await expect(sink.write(ordersBatch(1, first))).rejects.toMatchObject({
@@ -145,14 +130,14 @@ describe('a load that the store refuses', () => {
 
 describe('frontends and backends', () => {
   test('are reached by the addresses given when the store names its own', async () => {
-    const named = await openPrepared();
+    const named = await openPrepared(double);
     double.failNext('internal-address');
     await expect(named.sink.write(ordersBatch(1, first))).rejects.toMatchObject({
       code: 'CDC_SINK_UNREACHABLE',
       message: expect.stringContaining('be1.internal.invalid'),
     });
     await named.sink[Symbol.asyncDispose]();
-    const given = await openPrepared({ backends: [`127.0.0.1:${double.backendPort}`] });
+    const given = await openPrepared(double, { backends: [`127.0.0.1:${double.backendPort}`] });
     await using _ = given.sink;
     double.failNext('internal-address');
     await given.sink.write(ordersBatch(1, first));
@@ -161,7 +146,7 @@ describe('frontends and backends', () => {
 
   test('are tried in turn when the first frontend is away', async () => {
     const { frontends } = dorisSettings(double);
-    const { sink, rows } = await openPrepared({
+    const { sink, rows } = await openPrepared(double, {
       frontends: ['http://127.0.0.1:1', ...frontends],
     });
     await using _ = sink;
@@ -173,7 +158,7 @@ describe('frontends and backends', () => {
   });
 
   test('that are away are waited for', async () => {
-    const { sink, rows } = await openPrepared();
+    const { sink, rows } = await openPrepared(double);
     await using _ = sink;
     double.backendIsAway = true;
     await expect(sink.write(ordersBatch(1, first))).rejects.toMatchObject({ kind: 'transient' });
@@ -199,7 +184,7 @@ describe('frontends and backends', () => {
   });
 
   test('refuse a user without rights', async () => {
-    const { options } = await openPrepared();
+    const { options } = await openPrepared(double);
     await using reader = new DorisSink({ ...options, user: 'reader' });
     await expect(reader.write(ordersBatch(1, first))).rejects.toMatchObject({
       code: 'CDC_SINK_ACCESS_DENIED',
@@ -213,7 +198,7 @@ describe('frontends and backends', () => {
 
 describe('a two-phase commit', () => {
   test('is carried through when its answer does not arrive', async () => {
-    const { sink, rows, sequence } = await openPrepared({ twoPhaseCommit: true });
+    const { sink, rows, sequence } = await openPrepared(double, { twoPhaseCommit: true });
     await using _ = sink;
     double.failNext('cut-after-second-phase');
     await sink.write(ordersBatch(1, first));
@@ -221,7 +206,7 @@ describe('a two-phase commit', () => {
   });
 
   test('that a process left behind is taken up by the next one', async () => {
-    const { sink, options, rows } = await openPrepared({ twoPhaseCommit: true });
+    const { sink, options, rows } = await openPrepared(double, { twoPhaseCommit: true });
     await using _ = sink;
     // The process dies between the phases: neither a commit nor an abort is sent.
     double.failNext('cut-after-commit');
@@ -234,7 +219,7 @@ describe('a two-phase commit', () => {
   });
 
   test('is given up when another process has written meanwhile', async () => {
-    const { sink, options, rows } = await openPrepared({ twoPhaseCommit: true });
+    const { sink, options, rows } = await openPrepared(double, { twoPhaseCommit: true });
     await using _ = sink;
     await using other = new DorisSink({ ...options, twoPhaseCommit: false });
     // The other one writes between the phases of this one: while its first answer is looked for.
@@ -247,177 +232,5 @@ describe('a two-phase commit', () => {
       ['1', 'one'],
       ['2', 'two'],
     ]);
-  });
-});
-
-describe('a table in the store', () => {
-  const withColumns = (columns: SinkTable['columns'], key = ['id']): SinkTable => ({
-    ...ordersTable,
-    columns,
-    key,
-  });
-  const [idColumn, noteColumn] = ordersTable.columns as [
-    SinkTable['columns'][number],
-    SinkTable['columns'][number],
-  ];
-
-  test('is waited for while the store rewrites a column', async () => {
-    const { sink, options } = await openPrepared();
-    await using _ = sink;
-    await sink.write(ordersBatch(1, first));
-    double.cluster.delayMs = 150;
-    const longer = { ...noteColumn, sourceType: 'varchar(200)' };
-    const table = withColumns([idColumn, longer]);
-    expect(await sink.plan(table, evolve)).toEqual([
-      `ALTER TABLE \`${options.database}\`.\`orders\` MODIFY COLUMN \`note\` VARCHAR(800) NULL`,
-    ]);
-    await sink.prepare(table, evolve);
-    expect(await sink.plan(table, evolve)).toEqual([]);
-    await sink.write(ordersBatch(2, [{ id: 3, note: 'x'.repeat(150), version: 20 }], table));
-  });
-
-  test('is incompatible when the store gives the change up', async () => {
-    const { sink, options } = await openPrepared();
-    await using _ = sink;
-    double.cluster.failNextAlteration('not enough memory for the schema change');
-    const table = withColumns([idColumn, { ...noteColumn, sourceType: 'varchar(200)' }]);
-    await expect(sink.prepare(table, evolve)).rejects.toMatchObject({
-      code: 'CDC_SINK_INCOMPATIBLE',
-      message: expect.stringContaining('not enough memory for the schema change'),
-    });
-    await sink.prepare(table, evolve);
-    const [, note] = double.cluster.table(options.database, 'orders').columns;
-    expect(note?.type.parameters).toEqual([800]);
-  });
-
-  test.each<{ what: string; table: SinkTable; says: string }>([
-    {
-      what: 'a narrower type',
-      table: withColumns([idColumn, { ...noteColumn, type: { kind: 'date' } }]),
-      says: 'column note is varchar(80) in the store and would have to be DATE',
-    },
-    {
-      what: 'another key',
-      table: withColumns(
-        [idColumn, { ...noteColumn, isKey: true, nullable: false }],
-        ['id', 'note'],
-      ),
-      says: 'its key is (id) in the store and not (id, note)',
-    },
-    {
-      what: 'a key of floats',
-      table: withColumns([{ ...idColumn, type: { kind: 'float', bits: 64 } }, noteColumn]),
-      says: 'the store has no keys of type DOUBLE',
-    },
-    {
-      what: 'names that differ in case only',
-      table: withColumns([idColumn, noteColumn, { ...noteColumn, name: 'Note' }]),
-      says: 'the store ignores case',
-    },
-  ])('is not made to fit $what', async ({ table, says }) => {
-    const { sink } = await openPrepared();
-    await using _ = sink;
-    await expect(sink.prepare(table, evolve)).rejects.toMatchObject({
-      code: 'CDC_SINK_INCOMPATIBLE',
-      message: expect.stringContaining(says),
-    });
-  });
-
-  test('of somebody else is not taken when it cannot hold versions', async () => {
-    const options = dorisOptions(double);
-    await using sink = new DorisSink(options);
-    await sink.prepare({ ...ordersTable, source: 'shop.other', target: 'other' }, evolve);
-    double.cluster.database(options.database).delete('other');
-    double.run(
-      `CREATE TABLE \`${options.database}\`.\`orders\` (\`id\` INT NOT NULL, \`note\` VARCHAR(80) NULL, \`_version\` BIGINT NULL) ` +
-        'UNIQUE KEY(`id`) DISTRIBUTED BY HASH(`id`) BUCKETS 1 PROPERTIES ("replication_num" = "1")',
-    );
-    await expect(sink.prepare(ordersTable, evolve)).rejects.toMatchObject({
-      code: 'CDC_SINK_INCOMPATIBLE',
-      message: expect.stringContaining('sequence column'),
-    });
-  });
-
-  test('keeps columns that the sink did not make', async () => {
-    const { sink, options } = await openPrepared();
-    await using _ = sink;
-    double.run(`ALTER TABLE \`${options.database}\`.\`orders\` ADD COLUMN \`theirs\` INT NULL`);
-    const table = withColumns([idColumn]);
-    expect(await sink.plan(table, evolve)).toEqual([
-      `ALTER TABLE \`${options.database}\`.\`orders\` DROP COLUMN \`note\``,
-    ]);
-  });
-
-  test('is filled by two sinks, each with its own columns', async () => {
-    const settings = { partialColumns: true };
-    const columnsOf = (name: string): SinkTable => ({
-      ...ordersTable,
-      source: `shop.${name}`,
-      settings,
-      columns: [idColumn, { ...noteColumn, name }],
-    });
-    const [left, right] = [columnsOf('city'), columnsOf('note')];
-    const options = dorisOptions(double, { name: 'left' });
-    await using one = new DorisSink(options);
-    await using two = new DorisSink({ ...options, name: 'right' });
-    await one.prepare(left, evolve);
-    await two.prepare(right, evolve);
-    const cities: LineBatch = ordersBatch(1, [], left);
-    const body = [Buffer.from('{"id":1,"city":"Wuhan","_version":"900","_deleted":0}\n')];
-    await one.write({ ...cities, body, rowCount: 1 });
-    await two.write(ordersBatch(1, first, right));
-    const rows = double.cluster.table(options.database, 'orders').rows;
-    expect(rows.map((row) => [row.get('id'), row.get('city'), row.get('note')])).toEqual([
-      ['1', 'Wuhan', 'one'],
-      ['2', null, 'two'],
-    ]);
-    const read = [];
-    for await (const chunk of one.readBack(left)) read.push(chunk.toString());
-    expect(read).toEqual(['1\tWuhan\t900\n']);
-    await one.drop(left);
-    const names = double.cluster.table(options.database, 'orders').columns.map(({ name }) => name);
-    expect(names).toEqual(['id', 'note', '_version_right']);
-  });
-
-  test('cannot be filled by two sinks otherwise', async () => {
-    const { options } = await openPrepared();
-    await using other = new DorisSink({ ...options, name: 'other' });
-    await expect(other.prepare(ordersTable, evolve)).rejects.toMatchObject({
-      code: 'CDC_SINK_FOREIGN',
-    });
-  });
-
-  test('forgets older rows in a sweep, and only these', async () => {
-    const { sink, rows } = await openPrepared();
-    await using _ = sink;
-    await sink.write(ordersBatch(1, first));
-    const step = { follows: 1, next: { sequence: 2, value: '{}' } };
-    await sink.sweep(ordersTable, { below: 12n, step });
-    expect(rows()).toEqual([['2', 'two']]);
-  });
-});
-
-describe('the flavour of StarRocks', () => {
-  test('takes rows, changes and deletions, and lets no older row win', async () => {
-    await using starrocks = await DorisDouble.open({ flavour: 'starrocks' });
-    const options = dorisOptions(starrocks);
-    await using sink = new DorisSink(options);
-    await sink.prepare(ordersTable, evolve);
-    starrocks.failNext('cut-after-commit');
-    await sink.write(ordersBatch(1, first));
-    await sink.write(
-      ordersBatch(2, [
-        { id: 1, note: 'older', version: 10 },
-        { id: 2, note: null, version: 20, deleted: true },
-        { id: 3, note: 'three', version: 21 },
-      ]),
-    );
-    const read = [];
-    for await (const chunk of sink.readBack(ordersTable)) read.push(chunk.toString());
-    expect(read.sort()).toEqual(['1\tone\t11\n', '3\tthree\t21\n']);
-    expect((await sink.progress()).get('shop.orders')?.sequence).toBe(2);
-    const [checksum] = await sink.checksums(ordersTable, 0);
-    expect(checksum?.rows).toBe(2);
-    expect(starrocks.loads).toHaveLength(2);
   });
 });
