@@ -56,8 +56,8 @@ test('a project from the template mysql-to-redis has the rows of MySQL, also in 
     await using run = new RunningCommand(project, 'run');
     await using traffic = await startShopTraffic(source, 5);
     await run.working();
-    await source.connection.query('ALTER TABLE customer ADD COLUMN city VARCHAR(40) NULL');
-    await source.connection.query("UPDATE customer SET city = '武汉' WHERE id < 20");
+    await source.connection.query('ALTER TABLE orders ADD COLUMN city VARCHAR(40) NULL');
+    await source.connection.query("UPDATE orders SET city = '武汉' WHERE id % 3 = 0");
     await run.killAndStart();
     await run.working();
     expect(await traffic.stop()).toBeGreaterThan(5);
@@ -88,17 +88,18 @@ test('a project from the template mysql-to-redis has the rows of MySQL, also in 
     id: number;
     customer: number;
     note: string | null;
+    city: string | null;
     status: string;
     amount: string;
   }>(
     source,
-    `SELECT id, customer_id AS customer, note, status, amount FROM ${source.name}.orders ORDER BY id`,
+    `SELECT id, customer_id AS customer, note, city, status, amount FROM ${source.name}.orders ORDER BY id`,
   );
   const found = await Promise.all(
     orders.map(async ({ id }) => JSON.parse((await client.get(`${prefix}orders:${id}`)) ?? '{}')),
   );
-  expect(found.map(({ id, note, status }) => [id, note, status])).toEqual(
-    orders.map(({ id, note, status }) => [String(id), note, status]),
+  expect(found.map(({ id, note, city, status }) => [id, note, city ?? null, status])).toEqual(
+    orders.map(({ id, note, city, status }) => [String(id), note, city, status]),
   );
   const customer = orders[0]?.customer ?? 0;
   const own = orders

@@ -29,8 +29,8 @@ async function runUntilKilled(options: object, enough: number, delayMs: number):
 }
 
 describe.each([
-  { mode: 'scripts', scripts: true, kills: 50 },
-  { mode: 'commands only', scripts: false, kills: 20 },
+  { mode: 'scripts', scripts: true, kills: 25 },
+  { mode: 'commands only', scripts: false, kills: 10 },
 ])('a Redis sink with $mode after crashes', ({ scripts, kills }) => {
   test('has every batch, and its indexes are right, however often its process was killed', async () => {
     const random = new Random(5);

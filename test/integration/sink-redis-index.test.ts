@@ -109,6 +109,22 @@ describe.each([
     expect(await redis.rows()).toEqual(['2\t7\t1\t\\N\t2']);
   });
 
+  test.runIf(scripts)(
+    'an expired row leaves its indexes also when nothing is written',
+    async () => {
+      await using redis = await open({ indexes: [byStudent], ttl: { seconds: 1 } });
+      await redis.write([1, '1', '7', '1', null]);
+      expect(await membersOf(redis, 'orders:by:student_id:7')).toEqual(['orders:1']);
+      await waitUntil(
+        'the index is empty',
+        async () => (await redis.client.exists(redis.key('orders:by:student_id:7'))) === 0,
+        30_000,
+      );
+      await redis.write([0, '1', '7', '1', null]);
+      expect(await redis.rows()).toEqual([]);
+    },
+  );
+
   test('a table is removed with its indexes and everything beside it', async () => {
     await using redis = await open({ indexes: [byStudent], ttl: { column: 'expires' } });
     await redis.write([1, '1', '7', '1', '2099-01-01 00:00:00.000'], [-2, '2', null, null, null]);

@@ -48,7 +48,7 @@ export class CommandWriter implements RowWriter {
     _keep: boolean,
   ): Promise<boolean> {
     await this.#follow(work);
-    await this.unlistExpired(work);
+    await this.#unlistExpired(work);
     let turn: RowChange[] = [];
     for await (const row of rows) {
       turn.push(row);
@@ -69,7 +69,7 @@ export class CommandWriter implements RowWriter {
     ]);
   }
 
-  async unlistExpired(work: RowWork): Promise<void> {
+  async #unlistExpired(work: RowWork): Promise<void> {
     const expiring = this.#expiring(work.layout);
     if (expiring === undefined) return;
     const due = ['ZRANGEBYSCORE', expiring, '-inf', String(Date.now())];

@@ -47,6 +47,7 @@ export function toSinkError(error: unknown, doing: string, table?: string): CdcE
   if (error instanceof CdcError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const about = table === undefined ? {} : { table };
+  if (error instanceof TypeError || error instanceof RangeError) throw error; // a bug, not an answer
   if (!(error instanceof ErrorReply)) {
     const why =
       message || (error instanceof AggregateError ? String(error.errors[0]) : 'no answer');

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createClient, RESP_TYPES } from 'redis';
+import { sinkError } from '../sink-errors.ts';
 import { isMissingScript, movedTo, toSinkError } from './error-map.ts';
 import type { RedisSinkOptions } from './options.ts';
 
@@ -147,8 +148,12 @@ function decode(reply: unknown): Reply {
 }
 
 async function tlsFiles(ssl: NonNullable<RedisSinkOptions['ssl']>) {
-  const read = async (path: string | undefined) =>
-    path === undefined ? undefined : await readFile(path);
+  const read = async (path: string | undefined) => {
+    if (path === undefined) return undefined;
+    return readFile(path).catch((cause: Error) => {
+      throw sinkError('CDC_SINK_FAILED', `Reading ${path}`, cause.message, { cause });
+    });
+  };
   const [ca, cert, key] = await Promise.all([read(ssl.ca), read(ssl.cert), read(ssl.key)]);
   const { rejectUnauthorized } = ssl;
   return { rejectUnauthorized, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };

@@ -5,6 +5,7 @@ import { incompatibleTable } from '../sink-errors.ts';
 import type { SinkTable } from '../sink-table.ts';
 import { bytesAsText, textOfBytes } from './byte-text.ts';
 import { CommandWriter } from './command-writer.ts';
+import { ExpirySweeps } from './expiry-sweeps.ts';
 import { scanKeys } from './key-scan.ts';
 import type { RedisSinkOptions } from './options.ts';
 import { checkRedis } from './preflight.ts';
@@ -37,6 +38,7 @@ export class RedisSink implements LineSink {
   readonly #options: RedisSinkOptions;
   readonly #connection: RedisConnection;
   readonly #writer: RowWriter;
+  readonly #sweeps: ExpirySweeps;
   readonly #layouts: StoredLayouts;
   readonly #trigger: Trigger | undefined;
 
@@ -44,7 +46,9 @@ export class RedisSink implements LineSink {
     this.#options = options;
     this.#connection = new RedisConnection(options);
     const Writer = options.scripts ? ScriptWriter : CommandWriter;
-    this.#writer = new Writer(this.#connection, options);
+    const writer: RowWriter = new Writer(this.#connection, options);
+    this.#writer = writer;
+    this.#sweeps = new ExpirySweeps(async (work) => writer.unlistExpired?.(work), logger);
     this.#layouts = new StoredLayouts(this.#connection, options.prefix);
     this.#trigger = options.trigger && new Trigger(options.trigger, logger);
   }
@@ -91,9 +95,11 @@ export class RedisSink implements LineSink {
     };
     const rows = changes(readRows(body, layout, this.#options));
     const hasKept = await this.#writer.write(work, rows, tell === undefined);
-    if (hasKept) return;
-    await this.#trigger?.send(told);
-    await this.#writer.keep(work);
+    if (!hasKept) {
+      await this.#trigger?.send(told);
+      await this.#writer.keep(work);
+    }
+    this.#sweeps.settled(work);
   }
 
   async sweep(table: SinkTable, { below, step }: Sweep): Promise<void> {
@@ -133,6 +139,7 @@ export class RedisSink implements LineSink {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#sweeps[Symbol.dispose]();
     await this.#trigger?.[Symbol.asyncDispose]();
     await this.#connection[Symbol.asyncDispose]();
   }
@@ -146,6 +153,8 @@ export class RedisSink implements LineSink {
   }
 
   async #remove(doing: string, pages: AsyncIterable<string[]>): Promise<void> {
-    for await (const keys of pages) await this.#connection.send(doing, ['UNLINK', ...keys]);
+    // Pika knows DEL only.
+    const remove = this.#options.scripts ? 'UNLINK' : 'DEL';
+    for await (const keys of pages) await this.#connection.send(doing, [remove, ...keys]);
   }
 }

@@ -15,8 +15,8 @@ export interface RowWriter {
   ): Promise<boolean>;
   /** Moves the progress. */
   keep(work: RowWork): Promise<void>;
-  /** Takes rows that have expired out of the indexes. */
-  unlistExpired(work: RowWork): Promise<void>;
+  /** Takes rows that have expired out of the indexes; absent where only a batch can do that. */
+  unlistExpired?(work: RowWork): Promise<void>;
 }
 
 export interface RowWork {

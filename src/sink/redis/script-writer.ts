@@ -64,8 +64,6 @@ export class ScriptWriter implements RowWriter {
   }
 
   async unlistExpired(work: RowWork): Promise<void> {
-    const { indexes, ttl } = work.layout;
-    if (indexes.length === 0 || ttl === undefined) return;
     while ((await this.#run(work, new RowPacker().take(), false)) === expiredPerRun);
   }
 
