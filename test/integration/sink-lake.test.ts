@@ -5,17 +5,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RowValue } from '../../src/change/row-codec.ts';
 import type { TableSchema } from '../../src/change/table-schema.ts';
 import { clickhouseType } from '../../src/engine/column-type.ts';
+import { CdcError } from '../../src/errors.ts';
 import { physicalTable } from '../../src/load/clickhouse/ddl.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
 import { openLakeSink } from '../../src/sink/lake/lake-sink.ts';
 import { type LakeSinkOptions, lakeSinkOptions } from '../../src/sink/lake/options.ts';
 import type { LakeFormatName } from '../../src/sink/lake/type-map.ts';
+import type { RowEngine } from '../../src/sink/row-engine.ts';
 import type { SinkColumn } from '../../src/sink/sink-table.ts';
 import { type LakeReader, lakePython, readLake, sortRows } from '../support/lake-readers.ts';
 import { S3Double } from '../support/s3-double.ts';
 import { edgeColumns } from '../support/sink-contract.ts';
 import { columnOf, SinkWorld, schemaOf } from '../support/sink-world.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
+import { endEngine } from '../support/test-engine.ts';
 
 const readers: Record<LakeFormatName, readonly LakeReader[]> = {
   parquet: ['duckdb-parquet'],
@@ -287,6 +290,73 @@ test('a lake on S3 goes on through busy answers and lost ones, and says what is 
   const problems = await refused.preflight();
   expect(problems.map(({ code }) => code)).toEqual(['CDC_SINK_ACCESS_DENIED']);
 }, 300_000);
+
+test('a lake is written from a warehouse that cannot read its files', async () => {
+  const options = optionsFor('delta', 'folder');
+  const schema = schemaOf('shop.far_away', [id, note]);
+  await world.define(schema, 'resnapshot');
+  const { engine } = world;
+  const server: RowEngine = {
+    command: engine.command.bind(engine),
+    insert: engine.insert.bind(engine),
+    query: (sql, how) => engine.query(refusingFiles(sql), how),
+    rows: async (sql, how) => engine.rows(refusingFiles(sql), how),
+  };
+  const stateFolder = join(folder.path, 'far-away');
+  await using sink = await openLakeSink(options, {
+    ...{ engine: server, stateFolder, logger: createSilentLogger(), project: 'test' },
+  });
+  const copier = world.copier(schema.table, sink, options);
+  for (const text of ['one', 'two', 'three', 'four']) {
+    await world.put(schema.table, [
+      [1, text],
+      [text.length, text],
+    ]);
+    await world.copy(schema.table, sink, options, copier);
+  }
+  await expectReadersToSee(schema, sink, options);
+  await sink[Symbol.asyncDispose]();
+  await endEngine(join(stateFolder, 'lake-engine'));
+}, 180_000);
+
+/** As a server answers that others' files are not for it. */
+function refusingFiles(sql: string): string {
+  if (!/\bfile\(/.test(sql)) return sql;
+  throw new CdcError('CDC_ENGINE_REJECTED', 'file is not inside user_files');
+}
+
+test.each(['parquet', 'delta', 'iceberg'] as const)(
+  'of two writers of %s at the same moment one is refused as stale',
+  async (format) => {
+    const options = optionsFor(format, 'folder');
+    const schema = schemaOf('shop.contended', [id, note]);
+    await world.define(schema, 'resnapshot');
+    await using one = await open(options);
+    await using two = await open(options);
+    await world.put(schema.table, [[1, 'first']]);
+    const copiers = [one, two].map((sink) => world.copier(schema.table, sink, options));
+    await world.copy(schema.table, one, options, copiers[0]);
+    await world.copy(schema.table, two, options, copiers[1]);
+    let stale = 0;
+    for (let round = 0; round < 5; round++) {
+      await world.put(schema.table, [[round, `round ${round}`]]);
+      const results = await Promise.allSettled(
+        copiers.map((copier) =>
+          copier.copy(world.feed(schema.table), new AbortController().signal),
+        ),
+      );
+      for (const result of results) {
+        if (result.status === 'fulfilled') continue;
+        expect(result.reason).toMatchObject({ code: 'CDC_SINK_STALE' });
+        stale += 1;
+      }
+      expect(results.some(({ status }) => status === 'fulfilled')).toBe(true);
+    }
+    expect(stale).toBeGreaterThan(0);
+    expect(await world.differences(schema.table, two, options)).toEqual([]);
+  },
+  180_000,
+);
 
 test('a lake with files of another format in a table’s folder refuses to write there', async () => {
   const parquet = optionsFor('parquet', 'folder');

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import type { RowEngine } from '../row-engine.ts';
-import { filesSql, longStatement } from './lake-queries.ts';
+import { filesSql, parquetSettings } from './lake-queries.ts';
 import { annotate } from './parquet/footer.ts';
 import type { Partition } from './partition.ts';
 import type { ObjectStore } from './store/object-store.ts';
@@ -86,7 +86,10 @@ export class DataFiles {
 
 async function bytesOf(engine: RowEngine, select: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of engine.query(select, { format: 'Parquet', settings: longStatement })) {
+  for await (const chunk of engine.query(select, {
+    format: 'Parquet',
+    settings: parquetSettings,
+  })) {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

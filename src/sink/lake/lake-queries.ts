@@ -8,6 +8,13 @@ import { engineTypeOf } from './type-map.ts';
 /** Statements about data files are as long as there are files. */
 export const longStatement = { max_query_size: 1024 ** 3, max_ast_elements: 10_000_000 } as const;
 
+/** Data files of any engine are the same, whatever its defaults are. */
+export const parquetSettings = {
+  ...longStatement,
+  output_format_parquet_string_as_string: 1,
+  output_format_parquet_compression_method: 'zstd',
+} as const;
+
 /** `_file` and the row's place in it, from 0. */
 export const rowPlace = `_file AS file, assumeNotNull(toUInt32(_row_number)) AS pos`;
 

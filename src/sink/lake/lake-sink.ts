@@ -24,6 +24,7 @@ import { planSchema } from './schema-plan.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { openStore } from './store/open-store.ts';
 import { folderName } from './table-folder.ts';
+import type { LakeSnapshot } from './table-format.ts';
 import { type LakeTypeMap, lakeTypes } from './type-map.ts';
 
 /** Progress of how many tables is read at a time. */
@@ -72,8 +73,7 @@ export class LakeSink implements QuerySink {
     const folders = [...(await this.#store.folders(''))];
     const readNext = async (): Promise<void> => {
       for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-        const table = await this.#inFolder(folder);
-        const snapshot = await table.read();
+        const snapshot = await this.#readOurs(folder);
         if (snapshot?.progress) found.set(snapshot.table.source, snapshot.progress);
       }
     };
@@ -143,6 +143,17 @@ export class LakeSink implements QuerySink {
   async [Symbol.asyncDispose](): Promise<void> {
     const engine = await this.#engine?.catch(() => undefined);
     await engine?.[Symbol.asyncDispose]();
+  }
+
+  /** A folder may hold a table of somebody else, which is none of ours until one of our tables is to lie there. */
+  async #readOurs(folder: string): Promise<LakeSnapshot | undefined> {
+    const table = await this.#inFolder(folder);
+    try {
+      return await table.read();
+    } catch (error) {
+      if (error instanceof CdcError && error.code === 'CDC_SINK_INCOMPATIBLE') return undefined;
+      throw error;
+    }
   }
 
   async #planFor(table: SinkTable, options: PrepareOptions) {

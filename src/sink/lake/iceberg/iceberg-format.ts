@@ -37,6 +37,8 @@ const mostDeleteFiles = 10;
 /** Metadata files that stay whatever their age. */
 const keptMetadata = 5;
 
+const hintName = 'metadata/version-hint.text';
+
 interface IcebergState {
   readonly version: number;
   readonly metadata: TableMetadata;
@@ -88,6 +90,9 @@ export class IcebergFormat implements TableFormat {
       dead.set(deletes, (dead.get(deletes) ?? new Map()).set(file, rows));
     }
     this.#state = { version: newest.version, metadata, files, dead };
+    const hint = await this.#store.get(`${this.#root}${hintName}`);
+    // A crash after a commit leaves readers at the snapshot before it.
+    if (Number(hint ?? 0) < newest.version) await this.#writeHint(newest.version);
     return this.#snapshot(this.#state);
   }
 
@@ -99,10 +104,7 @@ export class IcebergFormat implements TableFormat {
     const body = Buffer.from(JSON.stringify(after.metadata));
     if (!(await this.#store.putIfAbsent(name, body))) throw new CommitConflict();
     this.#state = after;
-    await this.#store.put(
-      `${this.#root}metadata/version-hint.text`,
-      Buffer.from(String(after.version)),
-    );
+    await this.#writeHint(after.version);
     return this.#snapshot(after);
   }
 
@@ -250,6 +252,10 @@ export class IcebergFormat implements TableFormat {
         isBase: false,
       })),
     };
+  }
+
+  #writeHint(version: number): Promise<void> {
+    return this.#store.put(`${this.#root}${hintName}`, Buffer.from(String(version)));
   }
 
   #metadataFiles() {

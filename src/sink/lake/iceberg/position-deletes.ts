@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { quoteString } from '../../../engine/sql-quote.ts';
 import type { RowEngine } from '../../row-engine.ts';
-import { longStatement } from '../lake-queries.ts';
+import { longStatement, parquetSettings } from '../lake-queries.ts';
 import { annotate } from '../parquet/footer.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 
@@ -46,7 +46,7 @@ export class PositionDeletes {
     const path = `concat(${quoteString(this.#folder)}, file) AS file_path`;
     const select = `SELECT DISTINCT ${path}, toInt64(pos) AS pos FROM (${places}) ORDER BY file_path, pos`;
     const chunks: Buffer[] = [];
-    const settings = longStatement;
+    const settings = parquetSettings;
     for await (const chunk of this.#engine.query(select, { format: 'Parquet', settings })) {
       chunks.push(chunk);
     }
