@@ -7,6 +7,8 @@ export const openParquetStore = () =>
   openFolder('Parquet', { type: 'lake', format: 'parquet' }, 'path');
 export const openDeltaStore = () =>
   openFolder('Parquet', { type: 'lake', format: 'delta' }, 'path');
+export const openIcebergStore = () =>
+  openFolder('Parquet', { type: 'lake', format: 'iceberg' }, 'path');
 export const openFilesStore = () => openFolder('JSONEachRow', { type: 'files' }, 'folder');
 
 /** A folder; the engine writes a plain file beside. */

@@ -11,7 +11,12 @@ import { SinkWorld } from '../test/support/sink-world.ts';
 import { engineProcess } from '../test/support/test-engine.ts';
 import type { Measurement } from './bench.ts';
 import { openClickhouseStore } from './sinks-clickhouse.ts';
-import { openDeltaStore, openFilesStore, openParquetStore } from './sinks-files.ts';
+import {
+  openDeltaStore,
+  openFilesStore,
+  openIcebergStore,
+  openParquetStore,
+} from './sinks-files.ts';
 import { openHiveStore } from './sinks-hive.ts';
 import { openKafkaStore } from './sinks-kafka.ts';
 import { openMysqlStore } from './sinks-mysql.ts';
@@ -28,6 +33,7 @@ const stores: Readonly<Record<string, () => Promise<BenchStore>>> = {
   kafka: openKafkaStore,
   parquet: openParquetStore,
   delta: openDeltaStore,
+  iceberg: openIcebergStore,
   hive: openHiveStore,
   files: openFilesStore,
 };
