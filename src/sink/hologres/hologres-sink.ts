@@ -5,7 +5,7 @@ import { checkServer } from '../postgres/preflight.ts';
 import { ProgressTable } from '../postgres/progress-table.ts';
 import { SessionPool } from '../postgres/session-pool.ts';
 import { type TableOptions, tableName } from '../postgres/stored-table.ts';
-import { longSeconds, TableStore, workOn } from '../postgres/table-store.ts';
+import { longSeconds, TableStore, workOn, writing } from '../postgres/table-store.ts';
 import type { PostgresTypes } from '../postgres/type-map.ts';
 import type {
   BucketChoice,
@@ -45,6 +45,7 @@ export class HologresSink implements LineSink {
   readonly #pool: SessionPool;
   readonly #progress: ProgressTable;
   readonly #store: TableStore;
+  #preparing: Promise<void> = Promise.resolve();
   /** Connections that write one batch. */
   readonly #writers: number;
 
@@ -81,14 +82,12 @@ export class HologresSink implements LineSink {
     return this.#store.plan(table, options);
   }
 
-  prepare(table: SinkTable, options: PrepareOptions): Promise<void> {
-    return this.#pool.use(workOn('Preparing', table, longSeconds), async (session) => {
-      const changes = await this.#store.changes(session, table, options);
-      for (const statement of changes.common) await session.run([ifMissing(statement)]);
-      // Properties are taken only in the transaction that creates the table; rows are not written in one with DDL.
-      const own = changes.table.length === 0 ? [] : ['BEGIN', ...changes.table, 'COMMIT'];
-      for (const statement of [...own, changes.note]) await session.run([statement]);
-    });
+  async prepare(table: SinkTable, options: PrepareOptions): Promise<void> {
+    // One after the other, because Hologres has no lock for it.
+    const before = this.#preparing;
+    const mine = before.catch(() => undefined).then(() => this.#prepare(table, options));
+    this.#preparing = mine;
+    await mine;
   }
 
   async write({ table, body, step }: LineBatch): Promise<void> {
@@ -101,7 +100,7 @@ export class HologresSink implements LineSink {
     );
     // Every key is there once, so the order of statements does not matter.
     const writers = Array.from({ length: this.#writers }, () =>
-      this.#pool.use(workOn('Writing', table), async (session) => {
+      this.#pool.use(writing(table), async (session) => {
         for (const { sql, values } of statements) await session.rows(sql, values);
       }),
     );
@@ -135,6 +134,17 @@ export class HologresSink implements LineSink {
     await this.#pool[Symbol.asyncDispose]();
   }
 
+  #prepare(table: SinkTable, options: PrepareOptions): Promise<void> {
+    return this.#pool.use(workOn('Preparing', table, longSeconds), async (session) => {
+      const changes = await this.#store.changes(session, table, options);
+      // Properties are taken only in the transaction that creates the table; rows are not written in one with DDL.
+      const own = changes.table.length === 0 ? [] : ['BEGIN', ...changes.table, 'COMMIT'];
+      for (const statement of [...changes.common, ...own, changes.note]) {
+        await session.run([statement]);
+      }
+    });
+  }
+
   #assertFollows(table: SinkTable, step: ProgressStep): Promise<void> {
     return this.#pool.use(workOn('Writing', table), async (session) => {
       const found = (await this.#progress.all(session)).get(table.source);
@@ -148,9 +158,4 @@ export class HologresSink implements LineSink {
       session.run([this.#progress.keep(table, next)]),
     );
   }
-}
-
-/** Two processes may make it at the same time. */
-function ifMissing(statement: string): string {
-  return statement.replace(/^CREATE (TABLE|SCHEMA) /, '$&IF NOT EXISTS ');
 }

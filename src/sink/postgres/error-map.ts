@@ -16,6 +16,7 @@ const codeByState: Readonly<Record<string, SinkCode>> = {
   '40': 'CDC_SINK_BUSY', // serialization failure, deadlock
   '42501': 'CDC_SINK_ACCESS_DENIED',
   '42P01': 'CDC_SINK_INCOMPATIBLE', // table gone
+  '42P07': 'CDC_SINK_BUSY', // somebody has made the table meanwhile
   '42P10': 'CDC_SINK_INCOMPATIBLE', // no unique index for ON CONFLICT
   '42703': 'CDC_SINK_INCOMPATIBLE', // column gone
   '42804': 'CDC_SINK_INCOMPATIBLE', // column of another type
@@ -49,32 +50,35 @@ const wordsOfDriver: readonly (readonly [RegExp, SinkCode])[] = [
   [/terminated|timeout|not queryable|client was closed|hang up/i, 'CDC_SINK_UNREACHABLE'],
 ];
 
+/** What an error came of. */
+export interface FailedWork {
+  /** For messages: `Writing shop.orders`. */
+  readonly doing: string;
+  /** `SinkTable.source`, where a table may be to blame. */
+  readonly table?: string;
+  /** Rows are written, so they may be to blame. */
+  readonly hasRows?: true;
+}
+
 /**
- * An error of the driver as ours; `doing` is what failed: `Writing shop.orders`. Rows and tables are only blamed where there is
- * one. What nobody knows is a bug and passes through.
+ * An error of the driver as ours. Rows and tables are only blamed where there is one. What nobody knows is a bug and
+ * passes through.
  */
-export function toSinkError(error: unknown, doing: string, table?: string): unknown {
+export function toSinkError(error: unknown, { doing, table, hasRows }: FailedWork): unknown {
   if (error instanceof CdcError || !(error instanceof Error)) return error;
-  const { code = '', detail } = error as { code?: string; detail?: string };
+  const { code = '' } = error as { code?: string };
   // A host with several addresses fails with an AggregateError whose own message is empty.
   const [inner] = error instanceof AggregateError ? error.errors : [];
   const words = inner instanceof Error ? inner.message : error.message;
   const known = isState(code) ? codeOfState(code) : codeOfDriver(code, words);
   if (known === undefined) return error;
-  const cause = { cause: error };
-  if (known === 'CDC_SINK_REJECTED' && table !== undefined) {
-    return rejectedRows(
-      table,
-      detail === undefined ? words : `${words} (${constraintOf(error)})`,
-      error,
-    );
+  if (known === 'CDC_SINK_REJECTED' || known === 'CDC_SINK_INCOMPATIBLE') {
+    if (table === undefined) return sinkError('CDC_SINK_FAILED', doing, words, { cause: error });
+    if (known === 'CDC_SINK_REJECTED' && hasRows) return rejectedRows(table, words, error);
+    return incompatibleTable(table, words, { cause: error });
   }
-  if (known === 'CDC_SINK_INCOMPATIBLE' && table !== undefined) {
-    return incompatibleTable(table, words, cause);
-  }
-  const isOfTable = known === 'CDC_SINK_REJECTED' || known === 'CDC_SINK_INCOMPATIBLE';
   const why = code === '' ? words : `${words} [${code}]`;
-  return sinkError(isOfTable ? 'CDC_SINK_FAILED' : known, doing, why, cause);
+  return sinkError(known, doing, why, { cause: error });
 }
 
 /** Whether the server has refused a statement and the connection is as good as before. */
@@ -84,7 +88,7 @@ export function isRefusal(error: unknown): boolean {
 }
 
 function isState(code: string): boolean {
-  return /^[0-9A-Z]{5}$/.test(code) && code !== 'EPIPE';
+  return /^(?=.*\d)[0-9A-Z]{5}$/.test(code);
 }
 
 function codeOfState(state: string): SinkCode {
@@ -99,10 +103,4 @@ function codeOfDriver(code: string, words: string): SinkCode | undefined {
   const found = codeByReason[code] ?? wordsOfDriver.find(([pattern]) => pattern.test(words))?.[1];
   if (found !== undefined) return found;
   return /^E[A-Z]+/.test(code) ? 'CDC_SINK_UNREACHABLE' : undefined;
-}
-
-/** The detail of a violation quotes values, which belong into no log; the constraint's name is enough. */
-function constraintOf(error: Error): string {
-  const { constraint, column } = error as { constraint?: string; column?: string };
-  return constraint ?? column ?? 'see the server’s log';
 }

@@ -17,7 +17,7 @@ import { checkServer } from './preflight.ts';
 import { ProgressTable } from './progress-table.ts';
 import { type Session, SessionPool } from './session-pool.ts';
 import type { TableOptions } from './stored-table.ts';
-import { longSeconds, TableStore, workOn } from './table-store.ts';
+import { longSeconds, TableStore, workOn, writing } from './table-store.ts';
 import { type PostgresTypes, postgresTypes } from './type-map.ts';
 
 /** Whoever makes tables of ours in a database does so alone; any number that nobody else uses. */
@@ -88,7 +88,7 @@ export class PostgresSink implements LineSink {
   }
 
   write({ table, body, rowCount, step }: LineBatch): Promise<void> {
-    return this.#pool.use(workOn('Writing', table), async (session) => {
+    return this.#pool.use(writing(table), async (session) => {
       await this.#follow(session, table, step, createStage(table, this.#tables));
       const copied = await session.copyIn(copyIntoStage, body);
       if (copied !== rowCount) {

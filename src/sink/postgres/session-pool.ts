@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { Pool, type PoolClient, type QueryResult } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { CdcError } from '../../errors.ts';
-import { isRefusal, toSinkError } from './error-map.ts';
+import { type FailedWork, isRefusal, toSinkError } from './error-map.ts';
 import type { ServerOptions } from './options.ts';
 
 const connectMs = 15_000;
@@ -13,11 +13,7 @@ const idleMs = 60_000;
 /** The server gives up a statement by itself; who is cut off from it waits this much longer. */
 const graceMs = 5_000;
 
-export interface Work {
-  /** For messages: `Writing shop.orders`. */
-  readonly doing: string;
-  /** `SinkTable.source`, where rows or a table may be to blame. */
-  readonly table?: string;
+export interface Work extends FailedWork {
   /** The server is given this long for a statement. */
   readonly seconds?: number;
 }
@@ -53,8 +49,7 @@ export class SessionPool implements AsyncDisposable {
 
   /** Runs `action` on a connection of its own. Errors of the driver come out as ours. */
   async use<T>(work: Work, action: (session: Session) => Promise<T>): Promise<T> {
-    const { doing, table } = work;
-    const client = await this.#connect(doing);
+    const client = await this.#connect(work);
     const session = this.#session(client, work);
     try {
       const result = await action(session);
@@ -64,7 +59,7 @@ export class SessionPool implements AsyncDisposable {
       const isUsable =
         (error instanceof CdcError || isRefusal(error)) && (await session.rollBack());
       client.release(!isUsable);
-      throw toSinkError(error, doing, table);
+      throw toSinkError(error, work);
     }
   }
 
@@ -73,14 +68,13 @@ export class SessionPool implements AsyncDisposable {
     work: Work,
     read: (session: Session) => AsyncIterable<T>,
   ): AsyncGenerator<T, void> {
-    const { doing, table } = work;
-    const client = await this.#connect(doing);
+    const client = await this.#connect(work);
     let isWhole = false;
     try {
       yield* read(this.#session(client, work));
       isWhole = true;
     } catch (error) {
-      throw toSinkError(error, doing, table);
+      throw toSinkError(error, work);
     } finally {
       client.release(!isWhole);
     }
@@ -90,9 +84,9 @@ export class SessionPool implements AsyncDisposable {
     await this.#pool.end();
   }
 
-  #connect(doing: string): Promise<PoolClient> {
+  #connect({ doing }: Work): Promise<PoolClient> {
     return this.#pool.connect().catch((error: unknown) => {
-      throw toSinkError(error, doing);
+      throw toSinkError(error, { doing });
     });
   }
 

@@ -121,3 +121,8 @@ export class TableStore {
 export function workOn(doing: string, { source }: SinkTable, seconds?: number): Work {
   return { doing: `${doing} ${source}`, table: source, ...(seconds !== undefined && { seconds }) };
 }
+
+/** The rows of a batch. */
+export function writing(table: SinkTable): Work {
+  return { ...workOn('Writing', table), hasRows: true };
+}
