@@ -177,7 +177,7 @@ test('a broken sink holds neither the warehouse nor another sink', async () => {
     models,
   });
   const checked = await project.run('check');
-  expect(checked.exitCode).toBe(3);
+  expect(checked.exitCode).toBe(1);
   expect(checked.stdout + checked.stderr).toMatch(/sink dead/);
   await CdcProject.create(folder.path, database, { yaml: sinkYaml(database, store), models });
   await project.succeed('init');
