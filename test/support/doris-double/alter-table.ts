@@ -25,10 +25,10 @@ export function alterTable(tokens: Tokens, cluster: DorisCluster): void {
       `Table[${name}]'s state(SCHEMA_CHANGE) is not NORMAL. Do not allow doing ALTER ops`,
     );
   }
-  if (tokens.takeIf('ADD', 'COLUMN')) addColumn(table, parseColumn(tokens));
+  if (tokens.takeIf('ADD', 'COLUMN')) addColumn(table, parseColumn(tokens, cluster));
   else if (tokens.takeIf('DROP', 'COLUMN')) dropColumn(table, tokens.name());
   else if (tokens.takeIf('MODIFY', 'COLUMN')) {
-    changeColumn(table, parseColumn(tokens), { cluster, database });
+    changeColumn(table, parseColumn(tokens, cluster), { cluster, database });
   } else tokens.fail('ADD, DROP or MODIFY');
   tokens.end();
 }

@@ -34,7 +34,7 @@ export function createTable(tokens: Tokens, cluster: DorisCluster): void {
       `Incorrect table name '${name}'. Table name regex is '${tableNames.source}'`,
     );
   }
-  const columns = tokens.list(() => parseColumn(tokens));
+  const columns = tokens.list(() => parseColumn(tokens, cluster));
   const layout = tokens.sql.slice(tokens.peek.at);
   if (tokens.takeIf('ENGINE', '=')) tokens.name();
   const isStarrocks = cluster.flavour === 'starrocks';
@@ -59,9 +59,12 @@ export function createTable(tokens: Tokens, cluster: DorisCluster): void {
   tables.set(name, new DorisTable({ name, columns, keys, comment, properties, layout }));
 }
 
-export function parseColumn(tokens: Tokens): DorisColumn {
+export function parseColumn(tokens: Tokens, { flavour }: DorisCluster): DorisColumn {
   const name = tokens.name();
-  const type = parseDorisType(parseTypeText(tokens));
+  const written = parseDorisType(parseTypeText(tokens));
+  // StarRocks has one DATETIME, of microseconds.
+  const isFine = flavour === 'starrocks' && written.name === 'DATETIME';
+  const type = isFine ? { ...written, parameters: [6] } : written;
   tokens.takeIf('KEY');
   const nullable = !tokens.takeIf('NOT', 'NULL');
   if (nullable) tokens.takeIf('NULL');
