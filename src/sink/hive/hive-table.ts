@@ -17,7 +17,7 @@ import { createView, type HivePlace, ownTypes, partTable, viewOf } from './view-
 
 /** What all tables of a sink have in common. */
 export interface HiveStore {
-  readonly sessions: HiveSessions;
+  readonly sessions: Pick<HiveSessions, 'run' | 'rows' | 'all' | typeof Symbol.asyncDispose>;
   readonly files: Omit<ObjectStore, 'parquet'>;
   readonly states: StateFiles;
   readonly database: string;
