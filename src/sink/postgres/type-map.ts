@@ -171,7 +171,7 @@ function textColumn(nul: TypeOptions['nul']): StoredColumn {
       note: 'U+0000 is left out',
     };
   }
-  return { type: 'text', refuses: nulRefusal, canonical: exactText, note: 'U+0000 is refused' };
+  return { type: 'text', refuses: nulRefusal, canonical: exactText };
 }
 
 const nulRefusal = {
