@@ -15,19 +15,25 @@ export async function* readResult(
   chunks: AsyncIterable<Buffer>,
   exceptionTag: string | undefined,
 ): AsyncGenerator<Buffer, void> {
-  let tail: Buffer = Buffer.alloc(0);
+  /** What has come and may hold the exception; passed on as it came, without a copy. */
+  const held: Buffer[] = [];
+  let bytes = 0;
   let broken: { readonly error: unknown } | undefined;
   try {
     for await (const chunk of chunks) {
-      tail = tail.length === 0 ? chunk : Buffer.concat([tail, chunk]);
-      if (tail.length <= 2 * tailBytes) continue;
-      yield tail.subarray(0, -tailBytes);
-      tail = tail.subarray(-tailBytes);
+      held.push(chunk);
+      bytes += chunk.length;
+      for (let [first] = held; first && bytes - first.length >= tailBytes; [first] = held) {
+        held.shift();
+        bytes -= first.length;
+        yield first;
+      }
     }
   } catch (error) {
     // The server breaks the transfer off after an exception; the exception tells more.
     broken = { error };
   }
+  const tail = Buffer.concat(held);
   const exception = exceptionTag === undefined ? undefined : splitException(tail, exceptionTag);
   const rows = exception?.rows ?? tail;
   if (rows.length > 0) yield rows;

@@ -66,7 +66,9 @@ export class Store implements AsyncDisposable {
    * bytes would leave them out. Says how many were written; dropped ones may count.
    */
   async insert(insert: Omit<EngineInsert, 'settings' | 'signal'>, doing: Doing): Promise<number> {
-    const settings = { ...this.#settings, insert_deduplicate: insert.token === undefined ? 0 : 1 };
+    const insert_deduplicate = insert.token === undefined ? 0 : 1;
+    // A key is in a batch once, so there is nothing to reduce on the way.
+    const settings = { ...this.#settings, insert_deduplicate, optimize_on_insert: 0 };
     const action = (signal: AbortSignal) => this.#engine.insert({ ...insert, settings, signal });
     return this.#run(doing, action, true);
   }
