@@ -4,15 +4,19 @@
  *   log: embedded                      -> { type: embedded }
  *   log: kafka://host:9092,host2:9092  -> { type: kafka, brokers: [host:9092, host2:9092] }
  *   log.format: maxwell                -> { type: maxwell }
+ *   sinks[].format: maxwell            -> { type: maxwell }, of a Kafka sink
  *   warehouse: embedded                -> { type: embedded }
  *   warehouse: http://user@host:8123   -> { type: clickhouse, url: http://host:8123, user: user }
  */
 export function expandShortForms(data: unknown): unknown {
   if (data === null || typeof data !== 'object' || Array.isArray(data)) return data;
-  const { log, warehouse, ...rest } = data as Readonly<Record<string, unknown>>;
+  const { log, warehouse, sinks, ...rest } = data as Readonly<Record<string, unknown>>;
   return {
     ...rest,
     ...(log !== undefined && { log: expandLog(log) }),
+    ...(sinks !== undefined && {
+      sinks: Array.isArray(sinks) ? sinks.map(expandSink) : sinks,
+    }),
     ...(warehouse !== undefined && {
       warehouse: typeof warehouse === 'string' ? expandWarehouse(warehouse) : warehouse,
     }),
@@ -24,8 +28,20 @@ function expandLog(log: unknown): unknown {
     const brokers = /^kafka:\/\/([^/]*)\/?$/.exec(log)?.[1];
     return brokers === undefined ? { type: log } : { type: 'kafka', brokers: brokers.split(',') };
   }
-  if (log === null || typeof log !== 'object' || !('format' in log)) return log;
-  return typeof log.format === 'string' ? { ...log, format: { type: log.format } } : log;
+  return expandFormat(log);
+}
+
+/** Formats of other sinks are words only. */
+function expandSink(sink: unknown): unknown {
+  const isKafka =
+    sink !== null && typeof sink === 'object' && 'type' in sink && sink.type === 'kafka';
+  return isKafka ? expandFormat(sink) : sink;
+}
+
+function expandFormat(options: unknown): unknown {
+  if (options === null || typeof options !== 'object' || !('format' in options)) return options;
+  const { format } = options;
+  return typeof format === 'string' ? { ...options, format: { type: format } } : options;
 }
 
 function expandWarehouse(text: string): Record<string, unknown> {

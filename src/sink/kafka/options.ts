@@ -26,7 +26,9 @@ export const kafkaSinkOptions = z.strictObject({
   format: formatOptions
     .omit({ transactions: true })
     .prefault({})
-    .meta({ description: 'How changes are written, as `log.format`.' }),
+    .meta({
+      description: 'How changes are written, as `log.format`. Short form: `format: maxwell`.',
+    }),
   before: z.boolean().default(true).meta({
     description:
       'Updates and deletes have the row as it was before, and rows that have not changed are not sent; costs a copy of the rows in the warehouse. false: every row is an insert (or a delete), for readers that keep the last one of a key.',

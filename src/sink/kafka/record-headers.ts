@@ -1,4 +1,5 @@
 import { writeUint64 } from '../../format/digits.ts';
+import type { KafkaRecord } from '../../kafka/kafka-cluster.ts';
 import {
   encodeHeaderName,
   encodeHeaders,
@@ -36,4 +37,9 @@ export function putHeaders(
   const { writer } = batch;
   writer.offset = writeUint64(writer.buffer, writer.offset, versionLow | 0, versionHigh | 0);
   batch.endHeader();
+}
+
+/** Whether a message was written by a sink for the table; one of a log says its place in the binlog, too. */
+export function isOwn(headers: KafkaRecord['headers'], source: string): boolean {
+  return String(headers[recordHeader.table]) === source && headers['position'] === undefined;
 }

@@ -2,6 +2,7 @@ import { BatchSender, type PartitionLane } from '../../kafka/batch-sender.ts';
 import type { KafkaCluster, RecordProducer } from '../../kafka/kafka-cluster.ts';
 import { readRecords } from '../../kafka/read-records.ts';
 import { RecordBatchWriter } from '../../kafka/record-batch-writer.ts';
+import { incompatibleTable } from '../sink-errors.ts';
 import type { SinkTable } from '../sink-table.ts';
 import type { KafkaSinkOptions } from './options.ts';
 import {
@@ -10,7 +11,7 @@ import {
   type TableRecord,
   topicLost,
 } from './progress-topic.ts';
-import { recordHeader } from './record-headers.ts';
+import { isOwn } from './record-headers.ts';
 import { maxMessageBytes, type SinkTopics } from './sink-topics.ts';
 import { TopicTail } from './topic-tail.ts';
 
@@ -54,11 +55,8 @@ export class TopicWriter implements AsyncDisposable {
       const found = await cluster.describeTopics(names);
       const partitions = new Map([[progress, [0]]]);
       for (const [topic, description] of found) {
-        if (description !== undefined)
-          partitions.set(
-            topic,
-            description.partitions.map(({ id }) => id),
-          );
+        const ids = description?.partitions.map(({ id }) => id);
+        if (ids !== undefined) partitions.set(topic, ids);
       }
       await producer.fence(partitions);
       const records = await readTableRecords(cluster, progress);
@@ -96,7 +94,7 @@ export class TopicWriter implements AsyncDisposable {
     return opened;
   }
 
-  /** Creates the topic of a table if there is none, and its first record. */
+  /** Creates the topic of a table if there is none, and its first record. Throws CDC_SINK_INCOMPATIBLE for a topic of others. */
   async begin(table: SinkTable): Promise<TableRecord> {
     const { cluster, topics } = this.#context;
     const wanted = topics.newTopic(table);
@@ -104,6 +102,7 @@ export class TopicWriter implements AsyncDisposable {
     const describe = async () => (await cluster.describeTopics([topic])).get(topic);
     const found = await describe();
     if (found === undefined) await cluster.createTopics([wanted]);
+    else await assertOwn(cluster, topic, table.source);
     await this.#fence(topic, (found ?? (await describe()))?.partitions.map(({ id }) => id) ?? []);
     const ends = (await cluster.bounds(topic)).map(({ high }) => high);
     const record = { topic, table, ends };
@@ -152,7 +151,7 @@ export class TopicWriter implements AsyncDisposable {
       high,
     }));
     await readRecords(cluster, spans, (found) => {
-      if (String(found.headers[recordHeader.table]) === source) tail.add(found);
+      if (isOwn(found.headers, source)) tail.add(found);
     });
     const lanes = bounds.map(({ partition, high }) => ({
       topic,
@@ -168,5 +167,19 @@ export class TopicWriter implements AsyncDisposable {
     if (this.#fenced.has(topic)) return;
     await this.#producer.fence(new Map([[topic, partitions]]));
     this.#fenced.add(topic);
+  }
+}
+
+/** Messages of others, those of a log among them, would be read as rows of the table. Looks at the first of each partition. */
+async function assertOwn(cluster: KafkaCluster, topic: string, source: string): Promise<void> {
+  for (const { partition, low, high } of await cluster.bounds(topic)) {
+    if (low === high) continue;
+    const place = { topic, partition, offset: low };
+    const [answer] = await cluster.fetch([place], { maxBytes: 64 * 1024, maxWaitMs: 500 });
+    const headers = answer?.records[0]?.headers;
+    if (headers === undefined || isOwn(headers, source)) continue;
+    throw incompatibleTable(source, `its topic ${topic} has messages that are not of this sink.`, {
+      remedy: 'Give the sink another `prefix`, or the table another name (`overrides`, `to`).',
+    });
   }
 }

@@ -53,6 +53,10 @@ test.each([
     text: 'warehouse: https://ch1:8443/path',
     expected: { warehouse: { url: 'https://ch1:8443/path', user: 'default' } },
   },
+  {
+    text: "sinks: [{ type: kafka, name: out, tables: ['shop.*'], brokers: ['k:9092'], format: canal }]",
+    expected: { sinks: [{ format: { type: 'canal', schema: false } }] },
+  },
 ])('the short form $text is understood', ({ text, expected }) => {
   expect(parse(`${minimal}${text}\n`).config).toMatchObject(expected);
 });
