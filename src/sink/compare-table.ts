@@ -190,10 +190,14 @@ async function* gathered(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer[]
   for await (const chunk of chunks) {
     portion.push(chunk);
     bytes += chunk.length;
-    if (bytes < 8 * 1024 ** 2 || chunk[chunk.length - 1] !== 0x0a) continue;
+    const end = chunk.lastIndexOf(0x0a) + 1;
+    if (bytes < 8 * 1024 ** 2 || end === 0) continue;
+    // Chunks of a result are cut anywhere.
+    portion[portion.length - 1] = chunk.subarray(0, end);
     yield portion;
-    portion = [];
-    bytes = 0;
+    const rest = chunk.subarray(end);
+    portion = rest.length === 0 ? [] : [rest];
+    bytes = rest.length;
   }
   if (portion.length > 0) yield portion;
 }
