@@ -10,6 +10,7 @@ import { createShop } from '../support/shop.ts';
 import { startShopTraffic } from '../support/shop-traffic.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { endEngine } from '../support/test-engine.ts';
 
 /** What a user does with a template: `cdc template new`, the passwords, then the README's commands. */
 async function fromTemplate(
@@ -37,14 +38,13 @@ async function fromTemplate(
   return project;
 }
 
-/** Rows as texts, in the order of their keys; JSON and decimals alike on both sides. */
-async function rowsOf(connection: Connection, table: string, key: string): Promise<unknown[]> {
+/** Rows with dates, decimals and large numbers as texts. */
+async function rowsOf(connection: Connection, select: string): Promise<unknown[]> {
   const [rows] = await connection.query({
-    sql: `SELECT * FROM ${table} ORDER BY ${key}`,
+    sql: select,
     dateStrings: true,
     supportBigNumbers: true,
     bigNumberStrings: true,
-    jsonStrings: true,
   });
   return (rows as object[]).map((row) => ({ ...row }));
 }
@@ -67,8 +67,8 @@ describe('a project from a template', () => {
         await using run = new RunningCommand(project, 'run');
         await using traffic = await startShopTraffic(source, 5);
         await run.working();
-        await source.connection.query('ALTER TABLE customer ADD COLUMN city VARCHAR(40) NULL');
-        await source.connection.query("UPDATE customer SET city = 'Wuhan' WHERE id < 20");
+        await source.connection.query('ALTER TABLE region ADD COLUMN city VARCHAR(40) NULL');
+        await source.connection.query("UPDATE region SET city = 'Wuhan' WHERE id < 3");
         await run.killAndStart();
         await run.working();
         expect(await traffic.stop()).toBeGreaterThan(5);
@@ -78,10 +78,12 @@ describe('a project from a template', () => {
       await project.succeed('verify');
       await project.succeed('verify', '--sink', 'copy');
       // And without anything of ours in between.
-      for (const [name, key] of Object.entries(shopKeys)) {
-        const expected = await rowsOf(source.connection, `${source.name}.${name}`, key);
-        expect(await rowsOf(store.connection, `${store.name}.${name}`, key)).toEqual(expected);
+      for (const select of shopRows) {
+        const expected = await rowsOf(source.connection, select);
+        expect(expected.length).toBeGreaterThan(0);
+        expect(await rowsOf(store.connection, select)).toEqual(expected);
       }
+      await endEngine(join(project.folder, '.cdc'));
     },
     300_000,
   );
@@ -95,14 +97,15 @@ describe('a project from a template', () => {
     const project = await fromTemplate('layers-to-mysql', folder.path, source, store);
     await project.succeed('init');
     await project.succeed('verify', '--sink', 'serving');
-    const before = await rowsOf(store.connection, 'channel_report', 'channel_id');
+    const reports = 'SELECT * FROM channel_report ORDER BY channel_id';
+    const before = await rowsOf(store.connection, reports);
     await source.connection.query(
       `UPDATE school_main.channels SET name = 'Renamed', monthly_cost = 1234 WHERE id = 1;
        DELETE FROM school_main.order_items WHERE order_id % 50 = 0`,
     );
     await project.succeed('run', '--until-current');
     await project.succeed('verify', '--sink', 'serving');
-    const after = await rowsOf(store.connection, 'channel_report', 'channel_id');
+    const after = await rowsOf(store.connection, reports);
     expect(after).not.toEqual(before);
     expect(after).toContainEqual(
       expect.objectContaining({ channel_id: 1, channel_name: 'Renamed' }),
@@ -110,14 +113,20 @@ describe('a project from a template', () => {
     const models = await project.query(
       'SELECT term_id, course_id, teacher_id, students, renewed FROM ads.renewal_report ORDER BY term_id, course_id, teacher_id',
     );
-    const [reports] = await store.connection.query(
+    const [served] = await store.connection.query(
       'SELECT term_id, course_id, teacher_id, students, renewed FROM renewal_report ORDER BY term_id, course_id, teacher_id',
     );
     const texts = (rows: unknown) =>
       (rows as object[]).map((row) => Object.values(row).map(String).join(' '));
     expect(models.length).toBeGreaterThan(10);
-    expect(texts(reports)).toEqual(texts(models));
+    expect(texts(served)).toEqual(texts(models));
+    await endEngine(join(project.folder, '.cdc'));
   }, 300_000);
 });
 
-const shopKeys = { region: 'id', customer: 'id', orders: 'id', item: 'order_id, line' } as const;
+const shopRows = [
+  'SELECT * FROM region ORDER BY id',
+  'SELECT * FROM customer ORDER BY id',
+  'SELECT * FROM orders ORDER BY id',
+  'SELECT order_id, line, sku, qty, price, CAST(extra AS CHAR) AS extra FROM item ORDER BY order_id, line',
+];

@@ -3,6 +3,9 @@ import { quoteText } from './sql-text.ts';
 
 /** A table as the server has it. */
 export interface FoundTable {
+  /** `InnoDB`; null: it is a view. */
+  readonly engine: string | null;
+  readonly hasTransactions: boolean;
   readonly columns: ReadonlyMap<string, FoundColumn>;
   /** Columns of every unique index over whole columns, the primary key among them. */
   readonly uniqueKeys: readonly (readonly string[])[];
@@ -42,6 +45,11 @@ export async function findTable(
       `FROM information_schema.COLUMNS WHERE ${where} ORDER BY ORDINAL_POSITION`,
   );
   if (columns.length === 0) return undefined;
+  const [table] = await session.rows<{ engine: string | null; transactions: string | null }>(
+    'SELECT ENGINE AS engine, (SELECT TRANSACTIONS FROM information_schema.ENGINES AS engines ' +
+      'WHERE engines.ENGINE = tables.ENGINE) AS transactions ' +
+      `FROM information_schema.TABLES AS tables WHERE ${where}`,
+  );
   const parts = await session.rows<{ index: string; name: string | null; part: number | null }>(
     'SELECT INDEX_NAME AS `index`, COLUMN_NAME AS name, SUB_PART AS part ' +
       `FROM information_schema.STATISTICS WHERE ${where} AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`,
@@ -52,6 +60,8 @@ export async function findTable(
     indexes.set(index, [...(indexes.get(index) ?? []), part === null ? column : null]);
   }
   return {
+    engine: table?.engine ?? null,
+    hasTransactions: table?.transactions === 'YES',
     columns: new Map(columns.map((row) => [row.name, foundColumn(row)])),
     uniqueKeys: [...indexes.values()].filter((names) => names.every((each) => each !== null)),
   };

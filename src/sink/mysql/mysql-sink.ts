@@ -16,7 +16,14 @@ import type { MysqlSinkOptions } from './options.ts';
 import { checkServer, hasMd5 } from './preflight.ts';
 import { ProgressTable } from './progress-table.ts';
 import { rowTexts } from './row-texts.ts';
-import { longSeconds, type Session, Sessions, type Work, wireText } from './sessions.ts';
+import {
+  longSeconds,
+  type ServerFacts,
+  type Session,
+  Sessions,
+  type Work,
+  wireText,
+} from './sessions.ts';
 import { quoteName, tableName } from './sql-text.ts';
 import { deleteStatements, rowShape, upsertFrame } from './statements.ts';
 import { StoredRows } from './stored-rows.ts';
@@ -95,22 +102,12 @@ export class MysqlSink implements LineSink {
   }
 
   write({ table, body, step }: LineBatch): Promise<void> {
-    const { rows, deleted } = rowTexts(body, rowShape(table, this.#options), statementBytes);
-    const deletions = deleteStatements(table, this.#options, deleted, wireText);
-    return this.#transaction(workOn('Writing', table), async (session) => {
-      await this.#progress.move(session, table, step);
-      const { head, tail } = upsertFrame(table, this.#options, session.facts);
-      const [before, after] = [wireText(head), wireText(tail)];
-      for (const statement of deletions) await session.runWire(statement);
-      for (const values of rows) {
-        const statement = before + values + after;
-        const { maxPacketBytes } = session.facts;
-        if (statement.length >= maxPacketBytes) {
-          const why = `rows of ${statement.length} bytes are more than the server takes at once (max_allowed_packet = ${maxPacketBytes}).`;
-          throw rejectedRows(table.source, why);
-        }
-        await session.runWire(statement);
-      }
+    return this.#sessions.use(workOn('Writing', table), async (session) => {
+      const statements = this.#statements(table, body, session.facts);
+      await inTransaction(session, async () => {
+        await this.#progress.move(session, table, step);
+        for (const statement of statements) await session.runWire(statement);
+      });
     });
   }
 
@@ -124,14 +121,18 @@ export class MysqlSink implements LineSink {
         : `DELETE FROM ${name} WHERE ${isOld} LIMIT ${rowsPerSweep}`;
     const work = workOn('Sweeping', table, longSeconds);
     for (;;) {
-      const met = await this.#transaction(work, async (session) => {
-        // A part of a sweep that is not its end leaves the progress where it is.
-        await this.#progress.assertFollows(session, table, step);
-        return session.run(statement);
-      });
+      const met = await this.#sessions.use(work, (session) =>
+        inTransaction(session, async () => {
+          // A part of a sweep that is not its end leaves the progress where it is.
+          await this.#progress.assertFollows(session, table, step);
+          return session.run(statement);
+        }),
+      );
       if (met < rowsPerSweep) break;
     }
-    await this.#transaction(work, (session) => this.#progress.move(session, table, step));
+    await this.#sessions.use(work, (session) =>
+      inTransaction(session, () => this.#progress.move(session, table, step)),
+    );
   }
 
   drop(table: SinkTable): Promise<void> {
@@ -171,14 +172,30 @@ export class MysqlSink implements LineSink {
     return new StoredRows(table, this.types, this.#options);
   }
 
-  #transaction<T>(work: Work, action: (session: Session) => Promise<T>): Promise<T> {
-    return this.#sessions.use(work, async (session) => {
-      await session.run('START TRANSACTION');
-      const result = await action(session);
-      await session.run('COMMIT');
-      return result;
-    });
+  /** What deletes and writes the rows of a batch, as `wireText`. Throws CDC_SINK_REJECTED for a row too large to be sent. */
+  #statements(table: SinkTable, body: readonly Buffer[], facts: ServerFacts): string[] {
+    const { maxPacketBytes } = facts;
+    const { head, tail } = upsertFrame(table, this.#options, facts);
+    const [before, after] = [wireText(head), wireText(tail)];
+    // A packet has a few bytes beside the statement.
+    const most = maxPacketBytes - before.length - after.length - 16;
+    const limit = Math.min(statementBytes, most);
+    const { rows, deleted } = rowTexts(body, rowShape(table, this.#options), limit);
+    const large = rows.find((values) => values.length > most);
+    if (large !== undefined) {
+      const why = `a row of ${large.length} bytes is more than the server takes at once (max_allowed_packet = ${maxPacketBytes}).`;
+      throw rejectedRows(table.source, why);
+    }
+    const deletions = deleteStatements(table, this.#options, deleted, wireText);
+    return [...deletions, ...rows.map((values) => before + values + after)];
   }
+}
+
+async function inTransaction<T>(session: Session, action: () => Promise<T>): Promise<T> {
+  await session.run('START TRANSACTION');
+  const result = await action();
+  await session.run('COMMIT');
+  return result;
 }
 
 function workOn(doing: string, { source }: SinkTable, seconds?: number): Work {

@@ -42,6 +42,7 @@ export function planStatements(
   const wanted = wantedColumns(table, options, facts);
   const name = tableName(options, table.target);
   if (found === undefined) return [createStatement(name, table, wanted, facts)];
+  assertTransactions(table, found);
   assertKey(table, found);
   const changes = [
     ...wanted.flatMap((column) => changeOf(table, column, found, facts)),
@@ -207,6 +208,17 @@ function assertNames({ source, target, columns }: SinkTable): void {
       remedy: 'Rename one: `columns` under `overrides` of the sink.',
     });
   }
+}
+
+/** Without them rows would stay when the rest of their batch does not. */
+function assertTransactions(
+  { source, target }: SinkTable,
+  { engine, hasTransactions }: FoundTable,
+): void {
+  if (hasTransactions) return;
+  const what = engine === null ? 'a view' : `of the engine ${engine}, which has no transactions`;
+  const remedy = `ALTER TABLE ${quoteName(target)} ENGINE=InnoDB; or give the sink another name for it (\`to\`).`;
+  throw incompatibleTable(source, `${target} in the store is ${what}.`, { remedy });
 }
 
 function assertKey({ source, target, key }: SinkTable, { uniqueKeys }: FoundTable): void {

@@ -44,6 +44,8 @@ function foundOf(columns: Record<string, Partial<FoundColumn> & { type: string }
     ([column, facts]) => [column, { ...plain, ...facts }] as const,
   );
   return {
+    engine: 'InnoDB',
+    hasTransactions: true,
     columns: new Map([...found, ['_version', version]]),
     uniqueKeys: [['id']],
   };
@@ -118,6 +120,9 @@ describe('a table of a MySQL sink', () => {
     expect(() => plan(other)).toThrow('column name is date in the store');
     const keyed = { ...foundOf({ id: idFound }), uniqueKeys: [['id', 'name']] };
     expect(() => plan(keyed)).toThrow('no unique index over (id)');
+    const memory = { ...foundOf({ id: idFound }), engine: 'MEMORY', hasTransactions: false };
+    expect(() => plan(memory)).toThrow('has no transactions');
+    expect(() => plan({ ...memory, engine: null })).toThrow('is a view');
   });
 
   test('has long texts beside its rows when they would not fit into one', () => {
