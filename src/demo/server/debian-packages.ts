@@ -4,13 +4,25 @@ import { findProgram, runProgram } from './program.ts';
  * Installs packages where that needs no question: on Debian and its relatives, as root or with a `sudo`
  * that asks nothing. False where it would. Throws CDC_DEMO_SERVER_MISSING when apt-get fails.
  */
-export async function installPackages(
+export function installPackages(
+  names: readonly string[],
+  report: (line: string) => void,
+): Promise<boolean> {
+  const installing = lastInstallation.catch(() => false).then(() => install(names, report));
+  lastInstallation = installing;
+  return installing;
+}
+
+/** apt-get works for one at a time. */
+let lastInstallation: Promise<boolean> = Promise.resolve(true);
+
+async function install(
   names: readonly string[],
   report: (line: string) => void,
 ): Promise<boolean> {
   const apt = await aptCommand();
   if (apt === undefined) return false;
-  const [command, ...prefix] = apt;
+  const [command, ...prefix] = [...apt, '-o', 'DPkg::Lock::Timeout=300'] as const;
   report(`Installing ${names.join(', ')} with apt-get`);
   await runProgram(command, [...prefix, 'update', '-q']);
   await runProgram(command, [
