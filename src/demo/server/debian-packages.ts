@@ -16,10 +16,7 @@ export function installPackages(
 /** apt-get works for one at a time. */
 let lastInstallation: Promise<boolean> = Promise.resolve(true);
 
-async function install(
-  names: readonly string[],
-  report: (line: string) => void,
-): Promise<boolean> {
+async function install(names: readonly string[], report: (line: string) => void): Promise<boolean> {
   const apt = await aptCommand();
   if (apt === undefined) return false;
   const [command, ...prefix] = [...apt, '-o', 'DPkg::Lock::Timeout=300'] as const;
