@@ -20,6 +20,8 @@ export const tooManyVersions = /-235|TOO_MANY_VERSION|too many (tablet )?version
  */
 const codeByWords: readonly (readonly [RegExp, SinkCode])[] = [
   [tooManyVersions, 'CDC_SINK_BUSY'],
+  // Somebody else changes the table.
+  [/is not NORMAL|doing schema change/i, 'CDC_SINK_BUSY'],
   [
     /Access denied|no valid Basic authorization|Unauthorized|need auth|privilege/i,
     'CDC_SINK_ACCESS_DENIED',
@@ -85,8 +87,9 @@ export function storeError(words: string, { doing, table }: About, cause?: unkno
   });
 }
 
+/** Of TLS: the certificate is not trusted, or the server has none. */
 const certificateCodes =
-  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY|CERT_HAS_EXPIRED|ERR_TLS_CERT_ALTNAME_INVALID)$/;
+  /^(HANDSHAKE_NO_SSL_SUPPORT|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY|CERT_HAS_EXPIRED|ERR_TLS_CERT_ALTNAME_INVALID)$/;
 
 /** An error of a socket: the store does not answer, or broke the connection, or its certificate is not trusted. */
 export function transportError(error: unknown, { doing, table }: About): CdcError {

@@ -14,6 +14,8 @@ describe('an error of the store', () => {
     ['[MEM_LIMIT_EXCEEDED]Process memory limit exceeded', 'CDC_SINK_BUSY'],
     ['tablet 30 alive replica num 0 < quorum replica num 1', 'CDC_SINK_BUSY'],
     ['[INTERNAL_ERROR]cancelled: sender is gone', 'CDC_SINK_BUSY'],
+    ["Table[t]'s state(ROLLUP) is not NORMAL. Do not allow doing ALTER ops", 'CDC_SINK_BUSY'],
+    ["Can't do partial update when table is doing schema change.", 'CDC_SINK_BUSY'],
     ['disk path /data exceed limit usage', 'CDC_SINK_FULL'],
     ["Access denied for user 'x'@'%' (using password: YES)", 'CDC_SINK_ACCESS_DENIED'],
     ['[DATA_QUALITY_ERROR]too many filtered rows', 'CDC_SINK_REJECTED'],
