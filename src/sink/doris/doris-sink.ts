@@ -119,7 +119,7 @@ export class DorisSink implements LineSink {
   async drop(table: SinkTable): Promise<void> {
     if ((await this.#progress.missing()).length > 0) return;
     const own = await this.#progress.columns(table);
-    await this.#tables.apply(table, this.#tables.planDrop(table, own));
+    await this.#tables.apply(table, await this.#tables.planDrop(table, own));
     await this.#progress.forget(table);
   }
 

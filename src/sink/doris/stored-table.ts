@@ -108,11 +108,14 @@ export class StoredTables {
   }
 
   /** The statements that take the table away, or out of one that others fill, the columns that were made by us. */
-  planDrop(table: SinkTable, own: readonly string[]): string[] {
+  async planDrop(table: SinkTable, own: readonly string[]): Promise<string[]> {
     const name = this.name(table);
     if (!settingsOf(table).partialColumns) return [`DROP TABLE IF EXISTS ${name}`];
-    const columns = own.filter((column) => !table.key.includes(column));
-    return columns.map((column) => `ALTER TABLE ${name} DROP COLUMN ${quoteName(column)}`);
+    const stored = (await this.#shape(table))?.columns ?? [];
+    const columns = stored.filter((column) => own.includes(column.name));
+    return columns
+      .filter((column) => !table.key.includes(column.name))
+      .map((column) => `ALTER TABLE ${name} DROP COLUMN ${quoteName(column.name)}`);
   }
 
   #mustWiden(table: SinkTable, stored: string, { name, type }: WantedColumn): boolean {
