@@ -23,12 +23,9 @@ export const kafkaSinkOptions = z.strictObject({
     description:
       'New topics keep the last message of each key, others go once they are older than `retentionHours`; deletes are followed by a tombstone. false: all messages go with `retentionHours`.',
   }),
-  format: formatOptions
-    .omit({ transactions: true })
-    .prefault({})
-    .meta({
-      description: 'How changes are written, as `log.format`. Short form: `format: maxwell`.',
-    }),
+  format: formatOptions.omit({ transactions: true }).prefault({}).meta({
+    description: 'How changes are written, as `log.format`. Short form: `format: maxwell`.',
+  }),
   before: z.boolean().default(true).meta({
     description:
       'Updates and deletes have the row as it was before, and rows that have not changed are not sent; costs a copy of the rows in the warehouse. false: every row is an insert (or a delete), for readers that keep the last one of a key.',

@@ -54,29 +54,3 @@ function isInRange(type: ColumnType): boolean {
   }
   return !('fsp' in type) || (type.fsp >= 0 && type.fsp <= 9);
 }
-
-/** The words for a type, as `parseColumnWords` reads them. */
-export function renderColumnWords(type: ColumnType): string {
-  switch (type.kind) {
-    case 'int':
-      return intWords[type.bits] + (type.unsigned ? ' unsigned' : '');
-    case 'float':
-      return type.bits === 32 ? 'float' : 'double';
-    case 'decimal':
-      return `decimal(${type.precision},${type.scale})`;
-    case 'datetime':
-    case 'timestamp':
-    case 'time':
-      return type.fsp === 0 ? type.kind : `${type.kind}(${type.fsp})`;
-    case 'string':
-      return 'text';
-    case 'binary':
-      return 'blob';
-    case 'bit':
-      return 'bit(64)';
-    default:
-      return type.kind;
-  }
-}
-
-const intWords = { 8: 'tinyint', 16: 'smallint', 32: 'int', 64: 'bigint' } as const;

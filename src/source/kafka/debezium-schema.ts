@@ -1,7 +1,7 @@
+import { renderColumnWords } from '../../change/column-words.ts';
 import type { ValueEncoding } from '../../change/message-layout.ts';
 import type { ColumnType } from '../../change/table-schema.ts';
 import { CdcError } from '../../errors.ts';
-import { renderColumnWords } from './column-words.ts';
 import type { MessageColumn } from './message-schema.ts';
 
 /** A field of a schema block, as Kafka Connect's JsonConverter writes it. */

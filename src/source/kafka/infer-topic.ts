@@ -1,7 +1,7 @@
+import { renderColumnWords } from '../../change/column-words.ts';
 import type { KafkaRecord } from '../../kafka/kafka-cluster.ts';
 import { keyOf, readBlockSchema } from './block-schema.ts';
 import { readCanalSchema } from './canal-schema.ts';
-import { renderColumnWords } from './column-words.ts';
 import { filebeatColumns } from './filebeat-columns.ts';
 import { type InferredColumn, inferColumns } from './infer-columns.ts';
 import { asObject, type JsonObject, parseObject } from './json-object.ts';

@@ -1,7 +1,7 @@
+import { renderColumnWords } from '../../change/column-words.ts';
 import type { Column, ColumnType, TableSchema } from '../../change/table-schema.ts';
 import { CdcError } from '../../errors.ts';
 import { schemaVersion } from '../mysql/type-map.ts';
-import { renderColumnWords } from './column-words.ts';
 
 /**
  * The schema that messages of both kinds fit. Partitions are read side by side and topics again from

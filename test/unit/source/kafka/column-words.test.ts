@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseColumnWords, renderColumnWords } from '../../../../src/source/kafka/column-words.ts';
+import { renderColumnWords } from '../../../../src/change/column-words.ts';
+import { parseColumnWords } from '../../../../src/source/kafka/column-words.ts';
 
 test.each([
   { words: 'bigint(20) unsigned', type: { kind: 'int', bits: 64, unsigned: true } },
