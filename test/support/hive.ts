@@ -31,10 +31,11 @@ export async function openHiveDatabase(at: {
   host: string;
   port: number;
   shared: string;
+  auth?: 'nosasl' | 'plain';
 }): Promise<TestHive> {
-  const { host, port, shared } = at;
+  const { host, port, shared, auth = 'nosasl' } = at;
   const connection = await HiveConnection.open({
-    ...{ host, port, auth: 'nosasl', user: 'strata', password: new Secret('') },
+    ...{ host, port, auth, user: 'strata', password: new Secret('') },
     timeoutMs: 60_000,
   });
   const database = `test_${randomBytes(5).toString('hex')}`;
