@@ -4,9 +4,12 @@ import { CdcError } from '../../src/errors.ts';
 import { DeadRows } from '../../src/sink/dead-rows.ts';
 import { MysqlSink } from '../../src/sink/mysql/mysql-sink.ts';
 import { type MysqlSinkOptions, mysqlSinkOptions } from '../../src/sink/mysql/options.ts';
+import { makeCertificates } from '../support/kafka-certificates.ts';
+import { ordersTable } from '../support/order-batches.ts';
 import { OwnServer } from '../support/own-server.ts';
-import { ordersBatch, ordersTable } from '../support/sink-mysql-batches.ts';
+import { ordersBatch } from '../support/sink-mysql-batches.ts';
 import { columnOf, SinkWorld, schemaOf } from '../support/sink-world.ts';
+import { openTempFolder } from '../support/temp-folder.ts';
 import type { TestDatabase } from '../support/test-database.ts';
 import { describeEachServer } from '../support/test-server.ts';
 
@@ -220,6 +223,30 @@ describeEachServer('a sink into a server of other settings', (flavour) => {
     expect((await sink.progress()).get(ordersTable.source)).toBeUndefined();
     const [left] = await disk.connection.query('SELECT COUNT(*) AS n FROM orders');
     expect(left).toMatchObject([{ n: 0 }]);
+  }, 120_000);
+
+  test('talks TLS, and to nobody whose certificate does not verify', async () => {
+    await using folder = await openTempFolder();
+    const { ca, clientCert, clientKey } = await makeCertificates(folder.path);
+    const file = (name: string) => `${folder.path}/${name}`;
+    const pair = [`--ssl-cert=${file('server.pem')}`, `--ssl-key=${file('server.key')}`];
+    await using secure = await OwnServer.open(flavour, [`--ssl-ca=${ca}`, ...pair]);
+    await using own = await secure.openDatabase();
+    await own.connection.query(
+      `CREATE USER tls IDENTIFIED BY 'word' REQUIRE X509; GRANT ALL ON ${own.name}.* TO tls`,
+    );
+    const login = { ...own.options, user: 'tls', password: 'word' };
+    const open = (ssl?: object) => new MysqlSink(optionsOf({ ...login, ...(ssl && { ssl }) }));
+    const certificate = { cert: clientCert, key: clientKey };
+    await using sink = open({ ca, ...certificate });
+    await sink.prepare(ordersTable, prepared);
+    expect((await sink.preflight()).filter(({ severity }) => severity === 'error')).toEqual([]);
+    for (const ssl of [undefined, { ca }, certificate]) {
+      await using refused = open(ssl);
+      const error = refused.prepare(ordersTable, prepared);
+      await expect(error).rejects.toMatchObject({ code: 'CDC_SINK_ACCESS_DENIED' });
+    }
+    expect(() => open({ ca: file('missing.pem') })).toThrow(/cannot read .*missing.pem/);
   }, 120_000);
 
   test('refuses a table that has no transactions', async () => {

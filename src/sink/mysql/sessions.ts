@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { connect, isIP, type Socket } from 'node:net';
 import { createPool, type Pool, type PoolConnection, type SslOptions } from 'mysql2';
 import { CdcError } from '../../errors.ts';
+import { readTlsFiles, type SinkTls } from '../tls-files.ts';
 import { isRefusal, toSinkError } from './error-map.ts';
 import type { MysqlSinkOptions } from './options.ts';
 
@@ -90,7 +91,8 @@ export class Sessions implements AsyncDisposable {
       connectionLimit: options.maxConnections,
       maxIdle: options.maxConnections,
       idleTimeout: idleMs,
-      ...(options.ssl && { ssl: tlsOf(options.ssl, options) }),
+      ...(options.ssl && { ssl: tlsOf(options.ssl, options.name) }),
+      ...(options.ssl && isIP(options.host) > 0 && { stream: () => addressStream(options) }),
     });
   }
 
@@ -228,26 +230,16 @@ function query<T>(connection: PoolConnection, sql: string, timeout: number): Pro
   });
 }
 
-function tlsOf(
-  { ca, cert, key, rejectUnauthorized }: NonNullable<ServerOptions['ssl']>,
-  { name }: ServerOptions,
-): SslOptions {
-  const read = (what: string, path: string) => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      throw new CdcError('CDC_CONFIG_INVALID', `Sink ${name}: ssl.${what}: cannot read ${path}`, {
-        cause: error,
-        details: { path },
-        remedy: `Set ssl.${what} of the sink to a readable PEM file.`,
-      });
-    }
-  };
-  return {
-    rejectUnauthorized,
-    verifyIdentity: rejectUnauthorized,
-    ...(ca !== undefined && { ca: read('ca', ca) }),
-    ...(cert !== undefined && { cert: read('cert', cert) }),
-    ...(key !== undefined && { key: read('key', key) }),
-  };
+/**
+ * Node compares a certificate with the name that the socket was connected by. It keeps names only, and the driver tells it of
+ * names only, so that of an address it would be compared with `localhost`.
+ */
+function addressStream({ host, port }: ServerOptions): Socket {
+  const keepAliveInitialDelay = keepAliveMs;
+  const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay });
+  return Object.assign(socket, { _host: host });
+}
+
+function tlsOf(ssl: SinkTls, sink: string): SslOptions {
+  return { ...readTlsFiles(ssl, sink), verifyIdentity: ssl.rejectUnauthorized };
 }
