@@ -13,6 +13,7 @@ import type { QueryBatch } from '../../src/sink/sink.ts';
 import { columnOf, SinkWorld, schemaOf } from '../support/sink-world.ts';
 import { endEngine, openTestEngine, type TestEngine } from '../support/test-engine.ts';
 import { sinkTable, storeOptions } from '../unit/sink/clickhouse/sink-table-builder.ts';
+import { openTestCluster } from './sink-clickhouse-cluster.ts';
 
 const id = columnOf('id', { kind: 'int', bits: 32, unsigned: false }, { nullable: false });
 const city = columnOf('city', { kind: 'string' });
@@ -246,7 +247,16 @@ describe('a ClickHouse sink', () => {
     expect(await sink.preflight()).toEqual([
       expect.objectContaining({ message: 'The server knows no cluster nowhere.' }),
     ]);
-  });
+    await using cluster = await openTestCluster();
+    const { url, password } = cluster;
+    const path = '/{layer}/{shard}/{database}/{table}';
+    await using other = await open(optionsOf({ url, password, cluster: { name: 'one', path } }));
+    expect(await other.preflight()).toEqual([
+      expect.objectContaining({
+        message: 'The server has no macro {layer}, which cluster.path or cluster.replica names.',
+      }),
+    ]);
+  }, 60_000);
 
   test('goes on when the server is killed again and again in the middle', async () => {
     const table = 'shop.killed';
