@@ -66,15 +66,17 @@ describe.each([
     await using server = await LocalRedis.open();
     await using redis = await RedisTable.open(crashTable, { scripts }, server.url);
     let sequence = 0;
+    let dying = Promise.resolve();
     for (let crash = 0; crash < 6; crash++) {
       const writing = (async () => {
         for (;;) {
           await redis.sink.write(redis.batch(crashRows(sequence + 1), sequence));
           sequence += 1;
-          if (sequence % 4 === 0) void server.kill();
+          if (sequence % 4 === 0) dying = server.kill();
         }
       })();
       await expect(writing).rejects.toMatchObject({ code: 'CDC_SINK_UNREACHABLE' });
+      await dying;
       await server.start();
       const found = (await redis.sink.progress()).get(crashTable.source)?.sequence ?? 0;
       expect([sequence, sequence + 1]).toContain(found);

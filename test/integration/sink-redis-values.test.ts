@@ -164,6 +164,18 @@ describe('keys', () => {
     expect(await redis.rows()).toHaveLength(keys.length - 1);
   });
 
+  test('an index that could be a row, or another index, is refused', async () => {
+    const key = ['shop', 'code'];
+    for (const indexes of [
+      [{ key: 'o:by:{code}' }],
+      [{ key: 'by:{code}' }, { key: 'by:{shop}' }],
+    ]) {
+      const settings = { key: 'o:{shop}:{code}', indexes };
+      const table = redisTable({ shop: 'text', code: 'text' }, settings, { key });
+      await expect(RedisTable.open(table)).rejects.toThrow(/two of its keys could be the same/);
+    }
+  });
+
   test('tables whose keys could be the same are refused', async () => {
     await using redis = await RedisTable.open(
       redisTable({ id: 'int' }, { key: 'shop:orders:{id}' }),

@@ -65,7 +65,7 @@ const tableSettings = {
     }),
   ttl: ttl.optional().meta({
     description:
-      'When rows expire: {seconds} after they were written, or {column} with a time, {plusSeconds} later.',
+      'When rows expire: {seconds} after they were written, or {column} with a time, {plusSeconds} later. `cdc verify --sink` counts expired rows as missing.',
     example: { column: 'expires_at' },
   }),
 };

@@ -41,6 +41,8 @@ export class RedisSink implements LineSink {
   readonly #sweeps: ExpirySweeps;
   readonly #layouts: StoredLayouts;
   readonly #trigger: Trigger | undefined;
+  /** Made once: a .proto file that is edited counts from the next start on, where `prepare` sees it. */
+  readonly #known = new WeakMap<SinkTable, TableLayout>();
 
   constructor(options: RedisSinkOptions, { logger }: Pick<SinkContext, 'logger'>) {
     this.#options = options;
@@ -68,11 +70,11 @@ export class RedisSink implements LineSink {
   }
 
   async plan(table: SinkTable, options: PrepareOptions): Promise<readonly string[]> {
-    return planLayout(layoutOf(table), await this.#layouts.all(), options).sentences;
+    return planLayout(this.#layoutOf(table), await this.#layouts.all(), options).sentences;
   }
 
   async prepare(table: SinkTable, options: PrepareOptions): Promise<void> {
-    const layout = layoutOf(table);
+    const layout = this.#layoutOf(table);
     const plan = planLayout(layout, await this.#layouts.all(), options);
     if (plan.sentences.length === 0) return;
     if (!options.mayAlter) {
@@ -83,7 +85,7 @@ export class RedisSink implements LineSink {
   }
 
   async write({ table, body, step }: LineBatch): Promise<void> {
-    const layout = layoutOf(table);
+    const layout = this.#layoutOf(table);
     const work = { layout, step };
     const told: TriggerMessage[] = [];
     const tell = this.#options.trigger;
@@ -103,7 +105,7 @@ export class RedisSink implements LineSink {
   }
 
   async sweep(table: SinkTable, { below, step }: Sweep): Promise<void> {
-    const layout = layoutOf(table);
+    const layout = this.#layoutOf(table);
     const work = { layout, step };
     const version = versionText(below - 1n);
     const { prefix } = this.#options;
@@ -135,13 +137,19 @@ export class RedisSink implements LineSink {
   }
 
   async *readBack(table: SinkTable): AsyncGenerator<Buffer, void> {
-    yield* readBack(this.#connection, this.#options.prefix, layoutOf(table));
+    yield* readBack(this.#connection, this.#options.prefix, this.#layoutOf(table));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#sweeps[Symbol.dispose]();
     await this.#trigger?.[Symbol.asyncDispose]();
     await this.#connection[Symbol.asyncDispose]();
+  }
+
+  #layoutOf(table: SinkTable): TableLayout {
+    const layout = this.#known.get(table) ?? layoutOf(table);
+    this.#known.set(table, layout);
+    return layout;
   }
 
   async #dropFields({ table, row }: TableLayout, names: readonly string[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { incompatibleTable } from '../sink-errors.ts';
 import type { SinkColumn, SinkTable } from '../sink-table.ts';
+import { textOfBytes } from './byte-text.ts';
 import { parseMoment } from './moment-text.ts';
 import type { RedisSinkOptions, RedisTableSettings } from './options.ts';
 import { scalarForm } from './scalar-form.ts';
@@ -63,6 +64,7 @@ export function layoutOf(table: SinkTable): TableLayout {
     const scored = score === undefined ? undefined : momentOrNumber(table, score);
     return { key: keyTemplate(table, indexKey), member: template, score: scored };
   });
+  assertApart(table, [row, ...indexes.map((index) => index.key)]);
   if (ttl !== undefined && 'column' in ttl) momentOrNumber(table, ttl.column);
   const keepsBeside = value.version === 'none' || indexes.length > 0 || ttl !== undefined;
   const description: LayoutDescription = {
@@ -123,6 +125,16 @@ function assertKeyColumns({ source, key }: SinkTable, { columns }: TextTemplate)
   if (missing.length + others.length === 0) return;
   const what = missing.length > 0 ? `names no ${missing.join(', ')}` : `names ${others.join(', ')}`;
   throw incompatibleTable(source, `the template of its key must have the key columns: it ${what}.`);
+}
+
+/** A row must never be taken for an index, nor one index for another. */
+function assertApart({ source }: SinkTable, templates: readonly TextTemplate[]): void {
+  for (const [at, one] of templates.entries()) {
+    const other = templates.slice(at + 1).find((each) => each.mayMeet(one));
+    if (other === undefined) continue;
+    const both = [one, other].map((each) => textOfBytes(each.literals.join('…'))).join(' and ');
+    throw incompatibleTable(source, `two of its keys could be the same: ${both}.`);
+  }
 }
 
 function columnOf({ columns, source }: SinkTable, name: string): SinkColumn {
