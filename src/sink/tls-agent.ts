@@ -1,19 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Agent, type AgentOptions } from 'node:https';
-import type { z } from 'zod';
-import type { tlsOptions } from './common-options.ts';
+import { readTlsFiles, type SinkTls } from './tls-files.ts';
 
-/** Connections with the certificates of a sink’s `ssl`. */
-export function tlsAgent(
-  { ca, cert, key, rejectUnauthorized }: NonNullable<z.output<typeof tlsOptions>>,
-  options: AgentOptions = {},
-): Agent {
-  return new Agent({
-    keepAlive: true,
-    ...options,
-    rejectUnauthorized,
-    ...(ca !== undefined && { ca: readFileSync(ca) }),
-    ...(cert !== undefined && { cert: readFileSync(cert) }),
-    ...(key !== undefined && { key: readFileSync(key) }),
-  });
+/** Connections with the certificates of a sink’s `ssl`; `sink` is its name. Throws CDC_CONFIG_INVALID. */
+export function tlsAgent(ssl: SinkTls, sink: string, options: AgentOptions = {}): Agent {
+  return new Agent({ keepAlive: true, ...options, ...readTlsFiles(ssl, sink) });
 }

@@ -30,9 +30,9 @@ export class Store implements AsyncDisposable {
 
   /** The server is contacted by the first statement. */
   static async open(options: ClickhouseSinkOptions): Promise<Store> {
-    const { url, user, password, ssl } = options;
+    const { name, url, user, password, ssl } = options;
     const close = async () => {};
-    const agent = ssl && tlsAgent(ssl);
+    const agent = ssl && tlsAgent(ssl, name);
     const engine = await ClickhouseEngine.open(async () => ({
       url,
       user,

@@ -1,8 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { readTlsFiles } from '../tls-files.ts';
 import type { DorisSinkOptions } from './options.ts';
-import { readPem } from './sql-client.ts';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -42,15 +42,7 @@ export class HttpClient {
   constructor(options: DorisSinkOptions) {
     this.#options = options;
     const { ssl, user, password, name } = options;
-    const pem = (what: 'ca' | 'cert' | 'key') =>
-      ssl?.[what] === undefined ? {} : { [what]: readPem(what, ssl[what], name) };
-    this.#https = new HttpsAgent({
-      keepAlive: false,
-      rejectUnauthorized: ssl?.rejectUnauthorized ?? true,
-      ...pem('ca'),
-      ...pem('cert'),
-      ...pem('key'),
-    });
+    this.#https = new HttpsAgent({ keepAlive: false, ...(ssl && readTlsFiles(ssl, name)) });
     const login = Buffer.from(`${user}:${password.reveal()}`).toString('base64');
     this.#authorization = `Basic ${login}`;
   }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { createPool, type Pool, type QueryError, type SslOptions } from 'mysql2';
 import { CdcError } from '../../errors.ts';
+import { readTlsFiles, type SinkTls } from '../tls-files.ts';
 import type { DorisSinkOptions } from './options.ts';
 import { type About, isUnreachable, storeError, transportError } from './store-errors.ts';
 
@@ -101,27 +101,6 @@ function errorOf(error: unknown, about: About): CdcError {
   return isOfStore ? storeError(message, about, error) : transportError(error, about);
 }
 
-function tlsOf(
-  { ca, cert, key, rejectUnauthorized }: NonNullable<DorisSinkOptions['ssl']>,
-  sink: string,
-): SslOptions {
-  return {
-    rejectUnauthorized,
-    verifyIdentity: rejectUnauthorized,
-    ...(ca !== undefined && { ca: readPem('ca', ca, sink) }),
-    ...(cert !== undefined && { cert: readPem('cert', cert, sink) }),
-    ...(key !== undefined && { key: readPem('key', key, sink) }),
-  };
-}
-
-export function readPem(what: 'ca' | 'cert' | 'key', path: string, sink: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new CdcError('CDC_CONFIG_INVALID', `Sink ${sink}: ssl.${what}: cannot read ${path}`, {
-      cause: error,
-      details: { path },
-      remedy: `Set ssl.${what} of the sink to a readable PEM file.`,
-    });
-  }
+function tlsOf(ssl: SinkTls, sink: string): SslOptions {
+  return { ...readTlsFiles(ssl, sink), verifyIdentity: ssl.rejectUnauthorized };
 }

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ConnectionOptions } from 'node:tls';
 import { Pool, type PoolClient, type QueryResult } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { CdcError } from '../../errors.ts';
+import { readTlsFiles } from '../tls-files.ts';
 import { type FailedWork, isRefusal, toSinkError } from './error-map.ts';
 import type { ServerOptions } from './options.ts';
 
@@ -35,7 +34,8 @@ export class SessionPool implements AsyncDisposable {
       user,
       password: password.reveal(),
       database,
-      ...(ssl !== undefined && { ssl: tlsOf(ssl, options) }),
+      // The name that the certificate has to bear; for an address the driver gives none.
+      ...(ssl !== undefined && { ssl: { host, ...readTlsFiles(ssl, options.name) } }),
       max: maxConnections,
       idleTimeoutMillis: idleMs,
       connectionTimeoutMillis: connectMs,
@@ -152,29 +152,4 @@ export class Session {
   #limited<T extends object>(query: T): T {
     return Object.assign(query, { query_timeout: this.#timeoutMs });
   }
-}
-
-function tlsOf(
-  { ca, cert, key, rejectUnauthorized }: NonNullable<ServerOptions['ssl']>,
-  { host, name }: ServerOptions,
-): ConnectionOptions {
-  const read = (what: string, path: string) => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      throw new CdcError('CDC_CONFIG_INVALID', `Sink ${name}: ssl.${what}: cannot read ${path}`, {
-        cause: error,
-        details: { path },
-        remedy: `Set ssl.${what} of the sink to a readable PEM file.`,
-      });
-    }
-  };
-  return {
-    // The name that the certificate has to bear; for an address the driver gives none.
-    host,
-    rejectUnauthorized,
-    ...(ca !== undefined && { ca: read('ca', ca) }),
-    ...(cert !== undefined && { cert: read('cert', cert) }),
-    ...(key !== undefined && { key: read('key', key) }),
-  };
 }

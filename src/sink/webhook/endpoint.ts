@@ -26,12 +26,12 @@ export class Endpoint implements Disposable {
   readonly #isTls: boolean;
   readonly #timeoutMs: number;
 
-  constructor({ url, ssl, timeoutSeconds, parallelTables }: WebhookSinkOptions) {
+  constructor({ name, url, ssl, timeoutSeconds, parallelTables }: WebhookSinkOptions) {
     const options = { keepAlive: true, maxSockets: parallelTables };
     this.#isTls = url.startsWith('https:');
     this.#timeoutMs = timeoutSeconds * 1000;
     if (!this.#isTls) this.#agent = new HttpAgent(options);
-    else this.#agent = ssl ? tlsAgent(ssl, options) : new HttpsAgent(options);
+    else this.#agent = ssl ? tlsAgent(ssl, name, options) : new HttpsAgent(options);
   }
 
   /** Whatever the endpoint answers. Throws CDC_SINK_UNREACHABLE when it does not, which says nothing of what it has done. */
