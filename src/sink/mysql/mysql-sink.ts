@@ -31,7 +31,7 @@ import { planStatements } from './table-ddl.ts';
 import { mysqlTypes } from './type-map.ts';
 
 /** Larger statements are no faster, and parsing one takes many times its size of the server's memory. */
-const statementBytes = 1024 ** 2;
+const statementBytes = 512 * 1024;
 const rowsPerSweep = 20_000;
 
 /**
@@ -39,7 +39,7 @@ const rowsPerSweep = 20_000;
  *
  *     START TRANSACTION, UPDATE cdc_progress ... WHERE sequence = ...   who comes second waits here, and is stale then
  *     DELETE ... WHERE (key AND _version <= ...) OR ...                 a hundred at a time
- *     INSERT ... VALUES (..), (..) ON DUPLICATE KEY UPDATE ...          a mebibyte at a time
+ *     INSERT ... VALUES (..), (..) ON DUPLICATE KEY UPDATE ...          half a mebibyte at a time
  *     COMMIT
  *
  * That needs no setting of the server and no temporary table; LOAD DATA LOCAL into one and a merge from there was measured to be
