@@ -13,7 +13,7 @@ import type { TypeMap } from '../type-map.ts';
 import { messageSchema } from './message-schema.ts';
 import type { KafkaSinkOptions } from './options.ts';
 import { checkKafkaSink } from './preflight.ts';
-import { readTableRecords, type TableRecord } from './progress-topic.ts';
+import { ProgressReader, type TableRecord } from './progress-topic.ts';
 import { readTopic } from './read-back.ts';
 import { kafkaSinkError, leavesWriterIntact } from './sink-error.ts';
 import { SinkTopics } from './sink-topics.ts';
@@ -40,6 +40,7 @@ export class KafkaSink implements QuerySink {
   readonly #engine: RowEngine;
   readonly #topics: SinkTopics;
   readonly #format: ChangeFormat;
+  readonly #progress: ProgressReader;
   #session: Promise<Session> | undefined;
 
   constructor(
@@ -51,6 +52,7 @@ export class KafkaSink implements QuerySink {
     this.#cluster = cluster;
     this.#engine = engine;
     this.#topics = new SinkTopics(options, project);
+    this.#progress = new ProgressReader(cluster, this.#topics.progress);
     const { prefix: name } = this.#topics;
     const source = { name, connector: 'mysql', toolVersion: version } as const;
     this.#format = createFormat({ ...options.format, transactions: false }, source);
@@ -61,7 +63,7 @@ export class KafkaSink implements QuerySink {
   }
 
   async progress(): Promise<ReadonlyMap<string, Progress>> {
-    const records = await this.#reading(() => this.#records());
+    const records = await this.#reading(() => this.#progress.read());
     return new Map(
       [...records].flatMap(([source, { progress }]) => (progress ? [[source, progress]] : [])),
     );
@@ -70,7 +72,7 @@ export class KafkaSink implements QuerySink {
   async plan(table: SinkTable): Promise<string[]> {
     return await this.#reading(async () => {
       const { topic, partitions, settings } = this.#topics.newTopic(table);
-      const record = (await this.#records()).get(table.source);
+      const record = (await this.#progress.read()).get(table.source);
       const exists = (await this.#cluster.describeTopics([topic])).get(topic) !== undefined;
       const options = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
       return [
@@ -115,7 +117,10 @@ export class KafkaSink implements QuerySink {
 
   /** Readers see every row go; the topic stays, because they are at some place in it. */
   async drop({ source }: SinkTable): Promise<void> {
-    const isKnown = await this.#reading(async () => (await this.#records()).has(source), source);
+    const isKnown = await this.#reading(
+      async () => (await this.#progress.read()).has(source),
+      source,
+    );
     if (!isKnown) return;
     await this.#writing(source, async (session) => {
       const record = session.writer.records.get(source);
@@ -141,10 +146,6 @@ export class KafkaSink implements QuerySink {
     const session = await this.#session?.catch(() => undefined);
     await session?.writer[Symbol.asyncDispose]();
     await this.#cluster[Symbol.asyncDispose]();
-  }
-
-  async #records(): Promise<ReadonlyMap<string, TableRecord>> {
-    return await readTableRecords(this.#cluster, this.#topics.progress);
   }
 
   #changelog({ writer, changelogs }: Session, source: string): Promise<TableChangelog> {
@@ -186,7 +187,12 @@ export class KafkaSink implements QuerySink {
   }
 
   async #openSession(): Promise<Session> {
-    const context = { cluster: this.#cluster, options: this.#options, topics: this.#topics };
+    const context = {
+      cluster: this.#cluster,
+      options: this.#options,
+      topics: this.#topics,
+      progress: this.#progress,
+    };
     return { writer: await TopicWriter.open(context), changelogs: new Map() };
   }
 }

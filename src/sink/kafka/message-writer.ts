@@ -120,8 +120,7 @@ export class MessageWriter {
   #putKey(to: ByteWriter): void {
     const { buffer, offset } = this.#key;
     to.reserve(offset);
-    to.buffer.set(buffer.subarray(0, offset), to.offset);
-    to.offset += offset;
+    to.offset += buffer.copy(to.buffer, to.offset, 0, offset);
   }
 
   #sent(stored: Promise<unknown>): void {

@@ -1,7 +1,7 @@
 import { CdcError, type Problem } from '../../errors.ts';
 import type { KafkaCluster, TopicDescription } from '../../kafka/kafka-cluster.ts';
 import type { KafkaSinkOptions } from './options.ts';
-import { readTableRecords } from './progress-topic.ts';
+import { ProgressReader } from './progress-topic.ts';
 import type { SinkTopics } from './sink-topics.ts';
 
 /** What is wrong with the cluster and with topics that are there; those that are not are made later. Never throws for a finding. */
@@ -13,7 +13,7 @@ export async function checkKafkaSink(
   const where = `sink ${options.name}`;
   try {
     const { brokers } = await cluster.describe();
-    const records = await readTableRecords(cluster, topics.progress);
+    const records = await new ProgressReader(cluster, topics.progress).read();
     const names = [topics.progress, ...[...records.values()].map(({ topic }) => topic)];
     const found = await cluster.describeTopics([...new Set(names)]);
     return [

@@ -19,23 +19,47 @@ export interface TableRecord {
   readonly refused?: readonly string[];
 }
 
-/** All tables; also those that another process has just written. */
-export async function readTableRecords(
-  cluster: KafkaCluster,
-  topic: string,
-): Promise<Map<string, TableRecord>> {
-  const found = new Map<string, TableRecord>();
-  const description = (await cluster.describeTopics([topic])).get(topic);
-  if (description === undefined) return found;
-  const [bounds] = await cluster.bounds(topic);
-  if (bounds === undefined) return found;
-  const { low, high } = bounds;
-  await readRecords(cluster, [{ topic, partition: 0, offset: low, high }], ({ key, value }) => {
-    if (key === null) return;
-    if (value === null) found.delete(String(key));
-    else found.set(String(key), JSON.parse(String(value)) as TableRecord);
-  });
-  return found;
+/** Reads the records of all tables, also those that another process has just written. */
+export class ProgressReader {
+  readonly #cluster: KafkaCluster;
+  readonly #topic: string;
+  readonly #records = new Map<string, TableRecord>();
+  /** Records before it are known. */
+  #next = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(cluster: KafkaCluster, topic: string) {
+    this.#cluster = cluster;
+    this.#topic = topic;
+  }
+
+  /** As of now, by `SinkTable.source`; none when there is no topic. */
+  read(): Promise<Map<string, TableRecord>> {
+    const found = this.#turn.then(() => this.#read());
+    this.#turn = found.catch(() => undefined);
+    return found;
+  }
+
+  async #read(): Promise<Map<string, TableRecord>> {
+    const topic = this.#topic;
+    const description = (await this.#cluster.describeTopics([topic])).get(topic);
+    const [bounds] = description === undefined ? [] : await this.#cluster.bounds(topic);
+    const { low, high } = bounds ?? { low: 0, high: 0 };
+    // Somebody has deleted it.
+    if (high < this.#next) {
+      this.#records.clear();
+      this.#next = 0;
+    }
+    const span = { topic, partition: 0, offset: Math.max(low, this.#next), high };
+    await readRecords(this.#cluster, [span], ({ key, value, offset }) => {
+      this.#next = offset + 1;
+      if (key === null) return;
+      if (value === null) this.#records.delete(String(key));
+      else this.#records.set(String(key), JSON.parse(String(value)) as TableRecord);
+    });
+    this.#next = Math.max(this.#next, high);
+    return new Map(this.#records);
+  }
 }
 
 /** `record` undefined: the table is forgotten. */

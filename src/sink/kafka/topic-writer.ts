@@ -7,7 +7,7 @@ import type { SinkTable } from '../sink-table.ts';
 import type { KafkaSinkOptions } from './options.ts';
 import {
   encodeTableRecord,
-  readTableRecords,
+  type ProgressReader,
   type TableRecord,
   topicLost,
 } from './progress-topic.ts';
@@ -19,6 +19,7 @@ export interface TopicWriterContext {
   readonly cluster: KafkaCluster;
   readonly options: KafkaSinkOptions;
   readonly topics: SinkTopics;
+  readonly progress: ProgressReader;
 }
 
 /** The topic of a table as its writer has it. */
@@ -48,7 +49,7 @@ export class TopicWriter implements AsyncDisposable {
     if ((await cluster.describeTopics([progress])).get(progress) === undefined) {
       await cluster.createTopics([topics.newProgressTopic()]);
     }
-    const known = await readTableRecords(cluster, progress);
+    const known = await context.progress.read();
     const producer = await cluster.openProducer({ writerId: `strata.${progress}` });
     try {
       const names = [...new Set([...known.values()].map(({ topic }) => topic))];
@@ -59,7 +60,7 @@ export class TopicWriter implements AsyncDisposable {
         if (ids !== undefined) partitions.set(topic, ids);
       }
       await producer.fence(partitions);
-      const records = await readTableRecords(cluster, progress);
+      const records = await context.progress.read();
       return new TopicWriter(context, producer, records, new Set(partitions.keys()));
     } catch (error) {
       await producer[Symbol.asyncDispose]();
