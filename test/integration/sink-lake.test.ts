@@ -202,6 +202,41 @@ test.each(['parquet', 'delta', 'iceberg'] as const)(
   300_000,
 );
 
+const never = { compactFiles: 1000 };
+const often = { compactFiles: 3, fileBytes: 64 * 1024 };
+
+test.each([
+  { format: 'delta', how: 'never compacted', settings: never },
+  { format: 'iceberg', how: 'never compacted', settings: never },
+  { format: 'parquet', how: 'compacted into several files', settings: often },
+  { format: 'delta', how: 'compacted into several files', settings: often },
+  { format: 'iceberg', how: 'compacted into several files', settings: often },
+] as const)(
+  'many changed rows of $format that are $how are read as they are',
+  async ({ format, settings }) => {
+    const options = optionsFor(format, 'folder', settings);
+    await using sink = await open(options);
+    const schema = schemaOf('shop.piled_up', [id, note]);
+    const { table } = schema;
+    await world.define(schema, 'resnapshot');
+    const copier = world.copier(table, sink, options);
+    const physical = physicalTable(table);
+    const put = async (rows: string) => {
+      await world.put(table, [[-1, 'moves the version on']]);
+      await world.run(`INSERT INTO ${physical} SELECT *, ${world.version}, 0 FROM (${rows})`);
+      await world.copy(table, sink, options, copier);
+    };
+    await put("SELECT toInt32(number), 'first' FROM numbers(30000)");
+    for (let round = 0; round < (settings === never ? 12 : 5); round++) {
+      const changed = `SELECT toInt32(number), 'round ${round}' FROM numbers(30000)`;
+      await put(`${changed} WHERE cityHash64(number, ${round}) % 6 = 0`);
+    }
+    expect(await world.differences(table, sink, options)).toEqual([]);
+    await expectReadersToSee(schema, sink, options);
+  },
+  300_000,
+);
+
 describe.each(['parquet', 'delta', 'iceberg'] as const)('columns of %s', (format) => {
   test(`others follow columns of ${format} that come, widen, go and come again`, async () => {
     const options = optionsFor(format, 'folder');

@@ -266,7 +266,7 @@ export class IcebergFormat implements TableFormat {
 /** Only places that are not known yet, or all of them. */
 function placesToWrite(dead: string, known: string | undefined, merges: boolean): string {
   if (known === undefined) return dead;
-  if (merges) return `${dead} UNION ALL ${known}`;
+  if (merges) return `${dead} UNION DISTINCT ${known}`;
   return `SELECT file, pos FROM (${dead}) WHERE (file, pos) NOT IN (${known})`;
 }
 
