@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { LocalRedis } from '../../src/demo/server/redis-server.ts';
+import type { LocalRedis } from '../../src/demo/server/redis-server.ts';
+import { openRedisWithoutLua } from '../support/redis.ts';
 import { RedisTable, redisTable } from '../support/redis-table.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
@@ -8,8 +9,7 @@ const byStudent = { key: 'orders:by:student_id:{student_id}' };
 
 let withoutLua: LocalRedis;
 beforeAll(async () => {
-  const settings = ['EVAL', 'EVALSHA', 'SCRIPT'].map((name) => `rename-command ${name} ""`);
-  withoutLua = await LocalRedis.open({ settings });
+  withoutLua = await openRedisWithoutLua();
 }, 60_000);
 afterAll(() => withoutLua[Symbol.asyncDispose]());
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createClient } from 'redis';
 import { inject } from 'vitest';
+import { LocalRedis } from '../../src/demo/server/redis-server.ts';
 import { type RedisSinkOptions, redisSinkOptions } from '../../src/sink/redis/options.ts';
 import { askForServer } from './server-on-demand.ts';
 
@@ -28,6 +29,12 @@ export async function redisOptions(
     prefix: `test_${randomBytes(5).toString('hex')}:`,
     ...rest,
   });
+}
+
+/** A server of its own without Lua, as Pika is. */
+export function openRedisWithoutLua(): Promise<LocalRedis> {
+  const settings = ['EVAL', 'EVALSHA', 'SCRIPT'].map((name) => `rename-command ${name} ""`);
+  return LocalRedis.open({ settings });
 }
 
 export type RedisClient = Awaited<ReturnType<typeof openRedisClient>>;

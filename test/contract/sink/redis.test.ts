@@ -1,16 +1,20 @@
 import { afterAll, beforeAll } from 'vitest';
-import { LocalRedis } from '../../../src/demo/server/redis-server.ts';
+import type { LocalRedis } from '../../../src/demo/server/redis-server.ts';
 import { createSilentLogger } from '../../../src/ops/logger.ts';
 import type { RedisSinkOptions } from '../../../src/sink/redis/options.ts';
 import { RedisSink } from '../../../src/sink/redis/redis-sink.ts';
-import { openRedisClient, redisOptions, testRedis } from '../../support/redis.ts';
+import {
+  openRedisClient,
+  openRedisWithoutLua,
+  redisOptions,
+  testRedis,
+} from '../../support/redis.ts';
 import { describeSinkContract } from '../../support/sink-contract.ts';
 
 /** As Pika is: no Lua. */
 let withoutLua: LocalRedis;
 beforeAll(async () => {
-  const settings = ['EVAL', 'EVALSHA', 'SCRIPT'].map((name) => `rename-command ${name} ""`);
-  withoutLua = await LocalRedis.open({ settings });
+  withoutLua = await openRedisWithoutLua();
 }, 60_000);
 afterAll(() => withoutLua[Symbol.asyncDispose]());
 
