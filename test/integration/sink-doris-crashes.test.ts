@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RowValue } from '../../src/change/row-codec.ts';
 import type { CdcError } from '../../src/errors.ts';
 import { DorisSink } from '../../src/sink/doris/doris-sink.ts';
-import { ordersTable, stateAfter } from '../support/doris-double/doris-batches.ts';
 import { DorisDouble } from '../support/doris-double/doris-double.ts';
 import { dorisOptions, dorisSettings } from '../support/doris-double/doris-options.ts';
+import { runUntilKilled } from '../support/killed-writer.ts';
+import { ordersTable, stateAfter } from '../support/order-batches.ts';
 import { Random } from '../support/random.ts';
 import { columnOf, SinkWorld, schemaOf } from '../support/sink-world.ts';
 
@@ -30,7 +30,8 @@ describe('a sink to Doris after crashes', () => {
     for (let kill = 0; kill < 50; kill++) {
       const enough = reached + random.between(1, 6);
       const delayMs = random.between(0, 25);
-      reached = await runUntilKilled([JSON.stringify(settings), String(last)], enough, delayMs);
+      const args = [JSON.stringify(settings), String(last)];
+      reached = await runUntilKilled(writer, args, { enough, delayMs });
     }
     // What was on its way when the last one was killed ends by itself.
     await using sink = new DorisSink(dorisOptions(double, settings));
@@ -79,26 +80,3 @@ describe('a sink to Doris after crashes', () => {
     300_000,
   );
 });
-
-/** Runs the writer until it has reached a batch, and a little longer; the last batch it told of. */
-async function runUntilKilled(
-  args: readonly string[],
-  enough: number,
-  delayMs: number,
-): Promise<number> {
-  const child = spawn(process.execPath, ['--import', 'tsx', writer, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let reached = 0;
-  return new Promise((resolve, reject) => {
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      reached = Math.max(reached, ...text.split('\n').filter(Boolean).map(Number));
-      if (reached >= enough) setTimeout(() => child.kill('SIGKILL'), delayMs);
-    });
-    child.once('error', reject);
-    child.once('close', (code, killedBy) => {
-      if (killedBy === 'SIGKILL') resolve(reached);
-      else reject(new Error(`the writer ended by itself with ${code}`));
-    });
-  });
-}

@@ -2,10 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DorisSink } from '../../src/sink/doris/doris-sink.ts';
 import type { LineBatch } from '../../src/sink/sink.ts';
 import type { SinkTable } from '../../src/sink/sink-table.ts';
-import { type OrderRow, ordersBatch, ordersTable } from '../support/doris-double/doris-batches.ts';
+import { ordersBatch } from '../support/doris-double/doris-batches.ts';
 import { DorisDouble } from '../support/doris-double/doris-double.ts';
 import { dorisOptions } from '../support/doris-double/doris-options.ts';
 import { evolve, openPrepared } from '../support/doris-double/prepared-sink.ts';
+import { type OrderRow, ordersTable } from '../support/order-batches.ts';
 
 const first: readonly OrderRow[] = [
   { id: 1, note: 'one', version: 11 },
@@ -34,35 +35,35 @@ describe('a table in the store', () => {
     await using _ = sink;
     await sink.write(ordersBatch(1, first));
     double.cluster.delayMs = 150;
-    const longer = { ...noteColumn, sourceType: 'varchar(200)' };
+    const longer = { ...noteColumn, sourceType: 'varchar(300)' };
     const table = withColumns([idColumn, longer]);
     expect(await sink.plan(table, evolve)).toEqual([
-      `ALTER TABLE \`${options.database}\`.\`orders\` MODIFY COLUMN \`note\` VARCHAR(800) NULL`,
+      `ALTER TABLE \`${options.database}\`.\`orders\` MODIFY COLUMN \`note\` VARCHAR(1200) NULL`,
     ]);
     await sink.prepare(table, evolve);
     expect(await sink.plan(table, evolve)).toEqual([]);
-    await sink.write(ordersBatch(2, [{ id: 3, note: 'x'.repeat(150), version: 20 }], table));
+    await sink.write(ordersBatch(2, [{ id: 3, note: 'x'.repeat(1000), version: 20 }], table));
   });
 
   test('is incompatible when the store gives the change up', async () => {
     const { sink, options } = await openPrepared(double);
     await using _ = sink;
     double.cluster.failNextAlteration('not enough memory for the schema change');
-    const table = withColumns([idColumn, { ...noteColumn, sourceType: 'varchar(200)' }]);
+    const table = withColumns([idColumn, { ...noteColumn, sourceType: 'varchar(300)' }]);
     await expect(sink.prepare(table, evolve)).rejects.toMatchObject({
       code: 'CDC_SINK_INCOMPATIBLE',
       message: expect.stringContaining('not enough memory for the schema change'),
     });
     await sink.prepare(table, evolve);
     const [, note] = double.cluster.table(options.database, 'orders').columns;
-    expect(note?.type.parameters).toEqual([800]);
+    expect(note?.type.parameters).toEqual([1200]);
   });
 
   test.each<{ what: string; table: SinkTable; says: string }>([
     {
       what: 'a narrower type',
       table: withColumns([idColumn, { ...noteColumn, type: { kind: 'date' } }]),
-      says: 'column note is varchar(80) in the store and would have to be DATE',
+      says: 'column note is varchar(800) in the store and would have to be DATE',
     },
     {
       what: 'another key',

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DorisSink } from '../../src/sink/doris/doris-sink.ts';
-import { type OrderRow, ordersBatch, ordersTable } from '../support/doris-double/doris-batches.ts';
+import { ordersBatch } from '../support/doris-double/doris-batches.ts';
 import { DorisDouble } from '../support/doris-double/doris-double.ts';
 import type { LoadFault } from '../support/doris-double/doris-faults.ts';
 import { dorisOptions, dorisSettings } from '../support/doris-double/doris-options.ts';
 import { evolve, openPrepared } from '../support/doris-double/prepared-sink.ts';
+import { type OrderRow, ordersTable } from '../support/order-batches.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const first: readonly OrderRow[] = [
   { id: 1, note: 'one', version: 11 },
@@ -104,14 +106,14 @@ describe('a load that the store refuses', () => {
   test('names the column and the reason of a bad row, and none of its values', async () => {
     const { sink, options, rows } = await openPrepared(double);
     await using _ = sink;
-    const long = { id: 3, note: 'secret'.repeat(20), version: 13 };
+    const long = { id: 3, note: 'secret'.repeat(200), version: 13 };
     const writing = sink.write(ordersBatch(1, [...first, long]));
     const error = await writing.catch((thrown: Error) => thrown);
     expect(error).toMatchObject({
       code: 'CDC_SINK_REJECTED',
       details: { table: 'shop.orders' },
       message:
-        'Writing shop.orders: column_name[note], the length of input is too long than schema. first 32 bytes of input str: [...] schema length: 80; actual length: 120;',
+        'Writing shop.orders: column_name[note], the length of input is too long than schema. first 32 bytes of input str: [...] schema length: 800; actual length: 1200;',
     });
     expect(rows()).toEqual([]);
     expect(double.cluster.table(options.database, 'orders').columns).toHaveLength(3);
@@ -222,11 +224,14 @@ describe('a two-phase commit', () => {
     const { sink, options, rows } = await openPrepared(double, { twoPhaseCommit: true });
     await using _ = sink;
     await using other = new DorisSink({ ...options, twoPhaseCommit: false });
-    // The other one writes between the phases of this one: while its first answer is looked for.
+    // The other one writes between the phases of this one: while the store is still busy with its rows.
+    double.cluster.delayMs = 60_000;
     double.failNext('cut-while-running');
     const late = sink.write(ordersBatch(1, [{ id: 9, note: 'late', version: 5 }]));
     late.catch(() => undefined);
+    await waitUntil('the rows have arrived', () => double.loads.length === 1);
     await other.write(ordersBatch(1, first));
+    double.cluster.settle();
     await expect(late).rejects.toMatchObject({ code: 'CDC_SINK_STALE' });
     expect(rows()).toEqual([
       ['1', 'one'],

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -7,14 +6,11 @@ import type { RowValue } from '../../src/change/row-codec.ts';
 import type { CdcError } from '../../src/errors.ts';
 import { MysqlSink } from '../../src/sink/mysql/mysql-sink.ts';
 import { mysqlSinkOptions } from '../../src/sink/mysql/options.ts';
+import { runUntilKilled } from '../support/killed-writer.ts';
+import { ordersTable, rowsOfBatch, stateAfter } from '../support/order-batches.ts';
 import { OwnServer } from '../support/own-server.ts';
 import { Random } from '../support/random.ts';
-import {
-  ordersBatch,
-  ordersTable,
-  rowsOfBatch,
-  stateAfter,
-} from '../support/sink-mysql-batches.ts';
+import { ordersBatch } from '../support/sink-mysql-batches.ts';
 import { columnOf, SinkWorld, schemaOf } from '../support/sink-world.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { describeEachServer } from '../support/test-server.ts';
@@ -46,7 +42,10 @@ describeEachServer('a sink after crashes', (flavour) => {
     let reached = 0;
     for (let kill = 0; kill < 25; kill++) {
       const enough = reached + random.between(1, 6);
-      reached = await runUntilKilled(args, enough, random.between(0, 12));
+      reached = await runUntilKilled(writer, args, {
+        enough,
+        delayMs: random.between(0, 12),
+      });
     }
     await using sink = open(database);
     const { sequence = 0 } = (await sink.progress()).get(ordersTable.source) ?? {};
@@ -217,27 +216,4 @@ class ServerProxy implements AsyncDisposable {
       far.destroy();
     });
   }
-}
-
-/** Runs the writer until it has reached a batch, and a little longer; the last batch it told of. */
-async function runUntilKilled(
-  args: readonly string[],
-  enough: number,
-  delayMs: number,
-): Promise<number> {
-  const child = spawn(process.execPath, ['--import', 'tsx', writer, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let reached = 0;
-  return new Promise((resolve, reject) => {
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      reached = Math.max(reached, ...text.split('\n').filter(Boolean).map(Number));
-      if (reached >= enough) setTimeout(() => child.kill('SIGKILL'), delayMs);
-    });
-    child.once('error', reject);
-    child.once('close', (code, killedBy) => {
-      if (killedBy === 'SIGKILL') resolve(reached);
-      else reject(new Error(`the writer ended by itself with ${code}`));
-    });
-  });
 }

@@ -4,7 +4,8 @@
  */
 import { MysqlSink } from '../../src/sink/mysql/mysql-sink.ts';
 import { mysqlSinkOptions } from '../../src/sink/mysql/options.ts';
-import { ordersBatch, ordersTable, rowsOfBatch } from './sink-mysql-batches.ts';
+import { ordersTable, rowsOfBatch } from './order-batches.ts';
+import { ordersBatch } from './sink-mysql-batches.ts';
 
 const [options = '{}', last = '0'] = process.argv.slice(2);
 await using sink = new MysqlSink(mysqlSinkOptions.parse(JSON.parse(options)));

@@ -4,7 +4,8 @@
  */
 import { DorisSink } from '../../../src/sink/doris/doris-sink.ts';
 import { dorisSinkOptions } from '../../../src/sink/doris/options.ts';
-import { ordersBatch, ordersTable, rowsOfBatch } from './doris-batches.ts';
+import { ordersTable, rowsOfBatch } from '../order-batches.ts';
+import { ordersBatch } from './doris-batches.ts';
 
 const [options = '{}', last = '0'] = process.argv.slice(2);
 await using sink = new DorisSink(dorisSinkOptions.parse(JSON.parse(options)));

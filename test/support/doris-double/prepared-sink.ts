@@ -1,5 +1,5 @@
 import { DorisSink } from '../../../src/sink/doris/doris-sink.ts';
-import { ordersTable } from './doris-batches.ts';
+import { ordersTable } from '../order-batches.ts';
 import type { DorisDouble } from './doris-double.ts';
 import { dorisOptions } from './doris-options.ts';
 
