@@ -51,7 +51,8 @@ export class TableStore {
 
   plan(table: SinkTable, options: PrepareOptions): Promise<readonly string[]> {
     return this.#options.pool.use(workOn('Looking at', table), async (session) => {
-      const { common, table: own } = await this.changes(session, table, options);
+      const asked = { ...options, mayAlter: true };
+      const { common, table: own } = await this.changes(session, table, asked);
       return [...common, ...own];
     });
   }
