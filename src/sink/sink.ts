@@ -41,7 +41,8 @@ export interface QuerySink extends SinkBase {
   write(batch: QueryBatch): Promise<void>;
 }
 
-export type LineFormat = 'TabSeparated' | 'JSONEachRow' | 'JSONCompactEachRow' | 'CSV';
+/** Forms in which a row never holds a newline. */
+export type LineFormat = 'TabSeparated' | 'JSONEachRow' | 'JSONCompactEachRow';
 
 interface SinkBase extends AsyncDisposable {
   readonly types: TypeMap;

@@ -13,7 +13,7 @@ import { emptyStatus, readStatus, storeStatus } from '../../../src/pipeline/stat
 import { openTempFolder } from '../../support/temp-folder.ts';
 
 function configIn(folder: string, type: 'kafka' | 'embedded' = 'kafka'): ProjectConfig {
-  return { folder, stateFolder: folder, log: { type } } as unknown as ProjectConfig;
+  return { folder, stateFolder: folder, log: { type }, sinks: [] } as unknown as ProjectConfig;
 }
 
 const locked = expect.objectContaining({ code: 'CDC_PROJECT_LOCKED' }) as Error;
