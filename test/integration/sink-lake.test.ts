@@ -393,6 +393,29 @@ test.each(['parquet', 'delta', 'iceberg'] as const)(
   180_000,
 );
 
+test.each(['parquet', 'delta', 'iceberg'] as const)(
+  'a table of %s whose files somebody has removed stops alone, and says so',
+  async (format) => {
+    const options = optionsFor(format, 'folder');
+    await using sink = await open(options);
+    const schema = schemaOf('shop.robbed', [id, note]);
+    await world.define(schema, 'resnapshot');
+    const copier = world.copier(schema.table, sink, options);
+    await world.put(schema.table, [[1, 'one']]);
+    await world.copy(schema.table, sink, options, copier);
+    const folderOfData = join(options.path, 'robbed', format === 'delta' ? '' : 'data');
+    for (const name of await readdir(folderOfData)) {
+      if (name.endsWith('.parquet')) await rm(join(folderOfData, name));
+    }
+    const differences = world.differences(schema.table, sink, options);
+    await expect(differences).rejects.toMatchObject({
+      code: 'CDC_SINK_INCOMPATIBLE',
+      details: { table: schema.table },
+    });
+  },
+  120_000,
+);
+
 test('a lake with files of another format in a table’s folder refuses to write there', async () => {
   const parquet = optionsFor('parquet', 'folder');
   const schema = schemaOf('shop.mixed', [id, note]);

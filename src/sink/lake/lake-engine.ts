@@ -6,6 +6,7 @@ import { quoteString } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
 import type { Logger } from '../../ops/logger.ts';
 import type { RowEngine } from '../row-engine.ts';
+import { storeErrorOf } from './store-errors.ts';
 
 /** An engine that reads files of this machine, and whether it is ours to close. */
 export interface LakeEngine extends AsyncDisposable {
@@ -26,13 +27,13 @@ export async function openLakeEngine({
   logger,
 }: LakeEngineContext): Promise<LakeEngine> {
   if (await readsOurFiles(engine, stateFolder)) {
-    return { rows: engine, [Symbol.asyncDispose]: async () => {} };
+    return { rows: withStoreErrors(engine), [Symbol.asyncDispose]: async () => {} };
   }
   const own = await openEngine(
     { type: 'embedded', port: 0 },
     { stateFolder: join(stateFolder, 'lake-engine'), logger },
   );
-  return { rows: own, [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
+  return { rows: withStoreErrors(own), [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
 }
 
 async function readsOurFiles(engine: RowEngine, folder: string): Promise<boolean> {
@@ -51,4 +52,24 @@ async function readsOurFiles(engine: RowEngine, folder: string): Promise<boolean
   } finally {
     await rm(path, { force: true });
   }
+}
+
+/** What the engine cannot read is an error of the lake, not of the engine. */
+function withStoreErrors(engine: RowEngine): RowEngine {
+  const mapped = async <T>(promise: Promise<T>): Promise<T> =>
+    promise.catch((error: unknown) => {
+      throw storeErrorOf(error);
+    });
+  return {
+    command: (sql, options) => mapped(engine.command(sql, options)),
+    rows: (sql, options) => mapped(engine.rows(sql, options)),
+    insert: (insert) => mapped(engine.insert(insert)),
+    async *query(sql, options) {
+      try {
+        yield* engine.query(sql, options);
+      } catch (error) {
+        throw storeErrorOf(error);
+      }
+    },
+  };
 }

@@ -24,7 +24,7 @@ import { planSchema } from './schema-plan.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import { openStore } from './store/open-store.ts';
 import { folderName } from './table-folder.ts';
-import type { LakeSnapshot } from './table-format.ts';
+import { DamagedTable, type LakeSnapshot } from './table-format.ts';
 import { type LakeTypeMap, lakeTypes } from './type-map.ts';
 
 /** Progress of how many tables is read at a time. */
@@ -86,23 +86,21 @@ export class LakeSink implements QuerySink {
   }
 
   async prepare(table: SinkTable, options: PrepareOptions): Promise<void> {
-    const { lakeTable, plan } = await this.#planFor(table, options);
+    const { plan } = await this.#planFor(table, options);
     if (plan.steps.length === 0) return;
     if (!options.mayAlter) {
       const why = `it does not fit, and may not be altered: ${plan.steps.join('; ')}.`;
       throw incompatibleTable(table.source, why);
     }
-    await lakeTable.apply(plan);
+    await this.#with(table, (lakeTable) => lakeTable.apply(plan));
   }
 
   async write(batch: QueryBatch): Promise<void> {
-    const table = await this.#table(batch.table);
-    await table.write(batch);
+    await this.#with(batch.table, (table) => table.write(batch));
   }
 
   async sweep(table: SinkTable, sweep: Sweep): Promise<void> {
-    const lakeTable = await this.#table(table);
-    await lakeTable.sweep(table, sweep);
+    await this.#with(table, (lakeTable) => lakeTable.sweep(table, sweep));
   }
 
   async drop(table: SinkTable): Promise<void> {
@@ -118,9 +116,11 @@ export class LakeSink implements QuerySink {
       .map((rowsOf) => `SELECT ${texts.key} AS key, ${texts.row} AS row FROM (${rowsOf})`)
       .join(' UNION ALL ');
     const { rows: engine } = await this.#lakeEngine();
-    const found = await engine.rows<Record<'bucket' | 'rows' | 'sum1' | 'sum2', string>>(
-      engineChecksums(rows, digits),
-      { settings: longStatement },
+    const found = await this.#with(table, () =>
+      engine.rows<Record<'bucket' | 'rows' | 'sum1' | 'sum2', string>>(
+        engineChecksums(rows, digits),
+        { settings: longStatement },
+      ),
     );
     return found.map(({ bucket, rows: count, sum1, sum2 }) => ({
       bucket,
@@ -136,7 +136,11 @@ export class LakeSink implements QuerySink {
     const { rows: engine } = await this.#lakeEngine();
     for (const rowsOf of await this.#current(table)) {
       const lines = `SELECT ${texts.columns.join(', ')}, ${versionColumn} FROM (${rowsOf})${where}`;
-      yield* engine.query(lines, { format: 'TabSeparated', settings: longStatement });
+      try {
+        yield* engine.query(lines, { format: 'TabSeparated', settings: longStatement });
+      } catch (error) {
+        throw ofTable(table, error);
+      }
     }
   }
 
@@ -151,18 +155,17 @@ export class LakeSink implements QuerySink {
     try {
       return await table.read();
     } catch (error) {
-      if (error instanceof CdcError && error.code === 'CDC_SINK_INCOMPATIBLE') return undefined;
+      if (error instanceof DamagedTable) return undefined;
       throw error;
     }
   }
 
   async #planFor(table: SinkTable, options: PrepareOptions) {
-    const lakeTable = await this.#table(table);
-    const snapshot = await lakeTable.read();
+    const snapshot = await this.#with(table, (lakeTable) => lakeTable.read());
     if (snapshot === undefined) await this.#refuseOtherFormat(table);
     const plan = planSchema(snapshot?.table, table, this.types, options);
     if (typeof plan === 'string') throw incompatibleTable(table.source, plan);
-    return { lakeTable, plan };
+    return { plan };
   }
 
   async #refuseOtherFormat({ source, target }: SinkTable): Promise<void> {
@@ -175,10 +178,13 @@ export class LakeSink implements QuerySink {
 
   /** Statements for the current rows, which the store has just been asked for. */
   async #current(table: SinkTable): Promise<string[]> {
-    const lakeTable = await this.#table(table);
-    const snapshot = await lakeTable.read();
-    if (snapshot === undefined) throw incompatibleTable(table.source, 'it is missing in the lake.');
-    return lakeTable.currentRows(snapshot);
+    return this.#with(table, async (lakeTable) => {
+      const snapshot = await lakeTable.read();
+      if (snapshot === undefined) {
+        throw incompatibleTable(table.source, 'it is missing in the lake.');
+      }
+      return lakeTable.currentRows(snapshot);
+    });
   }
 
   /** The canonical texts of values in data files, joined as checksum.ts says. */
@@ -191,6 +197,16 @@ export class LakeSink implements QuerySink {
       return texts.length === 1 ? String(texts[0]) : `concat(${texts.join(", '\\x1F', ")})`;
     };
     return { columns: [...textOf.values()], key: join(key), row: join([...textOf.keys()]) };
+  }
+
+  /** A damaged table stops alone. */
+  async #with<T>(table: SinkTable, action: (lakeTable: LakeTable) => Promise<T>): Promise<T> {
+    const lakeTable = await this.#table(table);
+    try {
+      return await action(lakeTable);
+    } catch (error) {
+      throw ofTable(table, error);
+    }
   }
 
   #table({ target }: SinkTable): Promise<LakeTable> {
@@ -242,6 +258,11 @@ export async function openLakeSink(
     );
   }
   return new LakeSink(options, context);
+}
+
+function ofTable({ source }: SinkTable, error: unknown): unknown {
+  if (!(error instanceof DamagedTable)) return error;
+  return incompatibleTable(source, error.message, { cause: error });
 }
 
 function bucketCondition(key: string, { digits, names }: BucketChoice): string {

@@ -7,6 +7,7 @@ import { fileColumns } from './lake-queries.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import {
   CommitConflict,
+  DamagedTable,
   type DataFile,
   type LakeSchema,
   type LakeSnapshot,
@@ -61,7 +62,7 @@ export class Maintenance {
       return newest;
     } catch (error) {
       if (error instanceof CommitConflict) return undefined;
-      if (!(error instanceof CdcError)) throw error;
+      if (!(error instanceof CdcError || error instanceof DamagedTable)) throw error;
       const { source } = snapshot.table;
       this.#setup.logger.warn(
         { table: source, error },

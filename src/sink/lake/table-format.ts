@@ -104,6 +104,9 @@ export interface TableChange {
 /** Somebody else was faster; the newest snapshot says what to do. */
 export class CommitConflict extends Error {}
 
+/** The table cannot be read as it lies there: parts are missing, or somebody else has changed what we do not understand. */
+export class DamagedTable extends Error {}
+
 export function fileName(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1);
 }

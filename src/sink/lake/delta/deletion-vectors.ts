@@ -3,6 +3,7 @@ import { crc32 } from '@node-rs/crc32';
 import type { RowEngine } from '../../row-engine.ts';
 import { longStatement } from '../lake-queries.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { DamagedTable } from '../table-format.ts';
 import type { DeletionVector } from './actions.ts';
 import { deltaBitmap, engineBitmap } from './roaring.ts';
 import { decodeZ85, encodeZ85 } from './z85.ts';
@@ -95,8 +96,8 @@ export class DeletionVectors {
     const from = (vector.offset ?? 1) + 4;
     const bytes = body?.subarray(from, from + sizeInBytes);
     if (bytes?.length !== sizeInBytes || body?.readUInt32BE(from + sizeInBytes) !== crc32(bytes)) {
-      throw new RangeError(
-        `the deletion vector in ${this.#store.locate(this.#root + name)} is damaged or missing`,
+      throw new DamagedTable(
+        `the deletion vector in ${this.#store.locate(this.#root + name)} is damaged or missing.`,
       );
     }
     return engineBitmap(bytes);

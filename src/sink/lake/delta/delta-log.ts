@@ -1,10 +1,9 @@
 import { quoteString } from '../../../engine/sql-quote.ts';
 import type { RowEngine } from '../../row-engine.ts';
-import { incompatibleTable } from '../../sink-errors.ts';
 import { longStatement } from '../lake-queries.ts';
 import { type LogFile, logFiles } from '../log-files.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { fileName } from '../table-format.ts';
+import { DamagedTable, fileName } from '../table-format.ts';
 import {
   checkpointColumns,
   type DeltaAction,
@@ -41,8 +40,8 @@ export class DeltaLog {
     for (const { name, version } of commits) {
       if (version <= state.version) continue;
       if (version !== state.version + 1) {
-        const why = `commit ${state.version + 1} is missing.`;
-        throw incompatibleTable(this.#store.locate(this.#folder), why);
+        const folder = this.#store.locate(this.#folder);
+        throw new DamagedTable(`commit ${state.version + 1} is missing in ${folder}.`);
       }
       const body = await this.#store.get(name);
       const lines = (body?.toString('utf8') ?? '').split('\n').filter((line) => line !== '');

@@ -1,6 +1,10 @@
 import type { Progress } from '../../sink.ts';
-import { incompatibleTable } from '../../sink-errors.ts';
-import type { DataFile, LakeSchema, LakeSnapshot } from '../table-format.ts';
+import {
+  DamagedTable,
+  type DataFile,
+  type LakeSchema,
+  type LakeSnapshot,
+} from '../table-format.ts';
 import type {
   DeltaAction,
   DeltaAdd,
@@ -68,7 +72,7 @@ export class DeltaState {
   snapshot(address: string): LakeSnapshot {
     const text = this.domains.get(tableDomain);
     if (text === undefined)
-      throw incompatibleTable(address, 'the Delta table there was not made by cdc.');
+      throw new DamagedTable(`the Delta table ${address} was not made by cdc.`);
     const features = [
       ...(this.protocol?.readerFeatures ?? []),
       ...(this.protocol?.writerFeatures ?? []),
@@ -76,8 +80,9 @@ export class DeltaState {
     const unknown = features.find((feature) => !knownFeatures.has(feature));
     const table = JSON.parse(text) as LakeSchema;
     if (unknown !== undefined) {
-      const why = `somebody has given the Delta table the feature ${unknown}, which cdc does not write.`;
-      throw incompatibleTable(table.source, why);
+      throw new DamagedTable(
+        `somebody has given the Delta table the feature ${unknown}, which cdc does not write.`,
+      );
     }
     const progress = this.domains.get(progressDomain);
     return {

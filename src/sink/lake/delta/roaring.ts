@@ -1,3 +1,5 @@
+import { DamagedTable } from '../table-format.ts';
+
 /**
  * Sets of row numbers as the engine's groupBitmap(UInt32) has them, and as Delta does.
  *
@@ -19,13 +21,13 @@ export function deltaBitmap(state: Buffer): Buffer {
   return Buffer.concat([head, portableBitmap(state)]);
 }
 
-/** Throws RangeError for numbers from 2^32 on, which no data file of ours has. */
+/** Throws DamagedTable, also for numbers from 2^32 on, which no data file of ours has. */
 export function engineBitmap(delta: Buffer): Buffer {
   const isOurs =
     delta.readUInt32LE(0) === deltaMagic &&
     delta.readBigUInt64LE(4) === 1n &&
     delta.readUInt32LE(12) === 0;
-  if (!isOurs) throw new RangeError('the deletion vector has a form that is not known');
+  if (!isOurs) throw new DamagedTable('a deletion vector has a form that is not known.');
   const portable = delta.subarray(deltaHead);
   return Buffer.concat([Buffer.of(1), varint(portable.length), portable]);
 }

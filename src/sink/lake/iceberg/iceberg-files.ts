@@ -1,4 +1,5 @@
 import type { ObjectStore } from '../store/object-store.ts';
+import { DamagedTable } from '../table-format.ts';
 import { decodeAvro, encodeAvro } from './avro-file.ts';
 import {
   entryStatus,
@@ -166,13 +167,14 @@ export class IcebergFiles {
 
   async #avro<T>(path: string): Promise<T[]> {
     const body = await this.#store.get(`${this.#root}${this.#nameOf(path)}`);
-    if (body === undefined) throw new RangeError(`${path} is missing`);
+    if (body === undefined) throw new DamagedTable(`${path} is missing.`);
     return decodeAvro<T>(body);
   }
 
   #nameOf(path: string): string {
     const prefix = `${this.location}/`;
-    if (!path.startsWith(prefix)) throw new RangeError(`${path} does not lie in ${this.location}`);
+    if (!path.startsWith(prefix))
+      throw new DamagedTable(`${path} does not lie in ${this.location}.`);
     return path.slice(prefix.length);
   }
 }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { deletedColumn, versionColumn } from '../../../change/table-schema.ts';
 import type { RowEngine } from '../../row-engine.ts';
 import type { Progress } from '../../sink.ts';
-import { incompatibleTable } from '../../sink-errors.ts';
 import { filesSql, rowPlaceIn } from '../lake-queries.ts';
 import { logFiles } from '../log-files.ts';
 import type { ColumnAnnotation } from '../parquet/footer.ts';
@@ -10,6 +9,7 @@ import { deletedId, versionId } from '../schema-plan.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import {
   CommitConflict,
+  DamagedTable,
   type DataFile,
   fileName,
   type LakeSchema,
@@ -232,12 +232,12 @@ export class IcebergFormat implements TableFormat {
     const text = metadata.properties[tableProperty];
     const { location } = this.#files;
     if (text === undefined) {
-      throw incompatibleTable(location, 'the Iceberg table there was not made by cdc.');
+      throw new DamagedTable(`the Iceberg table ${location} was not made by cdc.`);
     }
     const table = JSON.parse(text) as LakeSchema;
     if (files.some(({ content }) => content === fileContent.equalityDeletes)) {
       const why = 'somebody else has written equality deletes into the Iceberg table.';
-      throw incompatibleTable(table.source, why);
+      throw new DamagedTable(why);
     }
     const deadRows = (name: string) =>
       [...dead.values()].reduce((sum, counts) => sum + (counts.get(fileName(name)) ?? 0), 0);
