@@ -242,11 +242,16 @@ describe('a table in Hive', () => {
       await world.put(table, rows);
       await world.copy(table, sink, options, copier);
     }
+    const change = async (...keys: number[]) => {
+      for (const key of keys) {
+        await world.put(table, [[key, `changed ${key}`, null]]);
+        await world.copy(table, sink, options, copier);
+      }
+    };
+    // The first one may still find one of the large files beside the base.
+    await change(1, 2);
     const before = await bases(table);
-    for (const key of [5, 6, 5, 7]) {
-      await world.put(table, [[key, `changed ${key}`, null]]);
-      await world.copy(table, sink, options, copier);
-    }
+    await change(5, 6, 5, 7);
     expect(await bases(table)).toEqual(before);
     const deltas = await readdir(join(hive.folder, 'large_base'));
     expect(deltas.filter((each) => each.startsWith('delta_')).length).toBeGreaterThan(1);

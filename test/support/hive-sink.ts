@@ -11,7 +11,7 @@ export function hiveOptions(hive: TestHive, more: Readonly<Record<string, unknow
     type: 'hive',
     name: database.replaceAll('_', '-'),
     tables: ['shop.*'],
-    ...{ host, port, database, auth: 'nosasl' },
+    ...{ host, port, database, auth: 'nosasl', password: 'strata' },
     files: { type: 'local', path: folder },
     ...more,
   });

@@ -35,7 +35,7 @@ export async function openHiveDatabase(at: {
 }): Promise<TestHive> {
   const { host, port, shared, auth = 'nosasl' } = at;
   const connection = await HiveConnection.open({
-    ...{ host, port, auth, user: 'strata', password: new Secret('') },
+    ...{ host, port, auth, user: 'strata', password: new Secret('strata') },
     timeoutMs: 60_000,
   });
   const database = `test_${randomBytes(5).toString('hex')}`;

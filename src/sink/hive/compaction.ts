@@ -1,6 +1,6 @@
 import type { StoredFile } from '../lake/store/object-store.ts';
 import { incompatibleTable } from '../sink-errors.ts';
-import { deltaColumns } from './evolve.ts';
+import { partColumns } from './evolve.ts';
 import { ownColumns, quoteName, quoteText } from './hive-names.ts';
 import type { HiveTable } from './hive-table.ts';
 import {
@@ -90,8 +90,8 @@ async function writeBase(
   const { state, parts: begun } = await table.begin(before, ['base', 'delta']);
   const [base, delta] = begun as [BegunPart, BegunPart];
   const { partition, columns } = state;
-  const created = await table.createPart(base, columns, partition);
-  const empty = await table.createDelta(delta, deltaColumns(columns));
+  const created = await table.createPart(base, partColumns(columns), partition);
+  const empty = await table.createDelta(delta, partColumns(columns));
   await store.sessions.run(insertBase(table, state, base, plan.touched));
   const written = await listFolders(table, base, partition);
   const folders = { ...plan.kept, ...written };
@@ -108,8 +108,8 @@ async function mergeDeltas(table: HiveTable, before: TableState): Promise<TableS
   const { place, store } = table;
   const { state, parts: begun } = await table.begin(before, ['delta', 'delta']);
   const [merged, delta] = begun as [BegunPart, BegunPart];
-  const created = await table.createPart(merged, state.columns);
-  const empty = await table.createDelta(delta, deltaColumns(state.columns));
+  const created = await table.createPart(merged, partColumns(state.columns));
+  const empty = await table.createDelta(delta, partColumns(state.columns));
   await store.sessions.run(
     `INSERT OVERWRITE TABLE ${partTable(place, merged)} ${mergedDeltas(place, state)}`,
   );
@@ -175,7 +175,7 @@ function retiredPart(table: HiveTable, part: TablePart, plan: BasePlan): Retired
 function hasSameColumns(base: TablePart, { columns }: TableState): boolean {
   const of = (list: TablePart['columns']) =>
     JSON.stringify(list.map(({ name, type }) => [name, type]));
-  return of(base.columns) === of(columns);
+  return of(base.columns) === of(partColumns(columns));
 }
 
 /** `dt=2026-11-21`, with everything that is special in a path as %XX. */

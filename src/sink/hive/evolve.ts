@@ -64,8 +64,8 @@ export function evolveTable(
   };
 }
 
-/** Columns of a new delta's table. */
-export function deltaColumns(columns: readonly StateColumn[]): StateColumn[] {
+/** Columns of a new part's table. */
+export function partColumns(columns: readonly StateColumn[]): StateColumn[] {
   return columns.map(({ name, type }) => ({ name, type: fileType(type) }));
 }
 

@@ -1,6 +1,5 @@
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import { CdcError, type Problem } from '../../errors.ts';
-import { nullText, separator } from '../checksum.ts';
 import type {
   BucketChoice,
   Checksum,
@@ -10,20 +9,23 @@ import type {
   QuerySink,
   Sweep,
 } from '../sink.ts';
-import { incompatibleTable } from '../sink-errors.ts';
+import { incompatibleTable, sinkError } from '../sink-errors.ts';
 import { deletedColumn, type SinkTable, versionColumn } from '../sink-table.ts';
 import { tsvText } from '../tsv-text.ts';
 import { compactTable, deltaFiles } from './compaction.ts';
-import { deltaColumns, evolveTable } from './evolve.ts';
+import { evolveTable, partColumns } from './evolve.ts';
 import { hiveName, ownColumns, quoteName, quoteText } from './hive-names.ts';
 import { type HiveStore, HiveTable } from './hive-table.ts';
 import { storeProblems } from './preflight.ts';
+import { storeTexts } from './store-texts.ts';
 import { partFolder, type TablePart, type TableState } from './table-state.ts';
 import { hiveTypes } from './type-map.ts';
 import { createView, viewOf } from './view-sql.ts';
 
 /** Digits of a sequence in the names of files. */
 const sequenceDigits = 12;
+/** State files that are read at the same time. */
+const statesAtOnce = 16;
 /** More buckets than that are not chosen but all are read. */
 const mostBuckets = 2000;
 
@@ -63,12 +65,16 @@ export class HiveSink implements QuerySink {
 
   async progress(): Promise<ReadonlyMap<string, Progress>> {
     const found = new Map<string, Progress>();
-    for (const target of await this.#store.states.targets()) {
-      const stored = await this.#store.states.read(target);
-      if (stored === undefined) continue;
-      const { source, progress } = stored.state;
-      this.#table({ source, target }).know(stored);
-      if (progress !== undefined) found.set(source, progress);
+    const targets = await this.#store.states.targets();
+    for (let at = 0; at < targets.length; at += statesAtOnce) {
+      const some = targets.slice(at, at + statesAtOnce);
+      const states = await Promise.all(some.map((target) => this.#store.states.read(target)));
+      for (const [index, stored] of states.entries()) {
+        if (stored === undefined) continue;
+        const { source, progress } = stored.state;
+        this.#table({ source, target: some[index] ?? '' }).know(stored);
+        if (progress !== undefined) found.set(source, progress);
+      }
     }
     return found;
   }
@@ -79,7 +85,7 @@ export class HiveSink implements QuerySink {
     const { state, needsDelta, isChanged } = this.#evolve(table, before, drop);
     if (!needsDelta && !isChanged) return [];
     const part = { id: state.nextPart, kind: 'delta' } as const;
-    const columns = deltaColumns(state.columns);
+    const columns = partColumns(state.columns);
     const parts = needsDelta
       ? [...state.parts, { ...part, columns, files: 0, bytes: 0 }]
       : state.parts;
@@ -98,7 +104,10 @@ export class HiveSink implements QuerySink {
     if (!mayAlter) {
       throw incompatibleTable(table.source, 'it does not fit, and may not be altered.');
     }
-    if (before === undefined) await this.#createDatabase();
+    if (before === undefined) {
+      await this.#createDatabase();
+      await this.#assertFree(known);
+    }
     if (needsDelta) await this.#addDelta(known, before ?? { ...state, columns: [] }, state);
     else await known.replaceParts(state, state.parts);
   }
@@ -196,7 +205,7 @@ export class HiveSink implements QuerySink {
     const { state, parts } = await known.begin(before, ['delta']);
     const [part] = parts;
     if (part === undefined) return;
-    const created = await known.createDelta(part, deltaColumns(after.columns));
+    const created = await known.createDelta(part, partColumns(after.columns));
     const last = after.parts.at(-1);
     const isEmpty = last !== undefined && last.kind === 'delta' && last.files === 0;
     const kept = isEmpty ? after.parts.slice(0, -1) : after.parts;
@@ -211,6 +220,20 @@ export class HiveSink implements QuerySink {
     const found = await sessions.all('SHOW DATABASES');
     if (found.some(([name]) => name === hiveName(database))) return;
     await sessions.run(`CREATE DATABASE IF NOT EXISTS ${quoteName(database)}`);
+  }
+
+  /** What Hive has by our names without our files knowing of it belongs to somebody else. */
+  async #assertFree({ source, place }: HiveTable): Promise<void> {
+    const { database, sessions, location } = this.#store;
+    const isOurs = new RegExp(`^${place.target}(__(delta|base)_[0-9]+)?$`);
+    const rows = await sessions.all(`SHOW TABLES IN ${quoteName(database)}`);
+    const [found] = rows.flat().filter((name) => name !== null && isOurs.test(name));
+    if (found === undefined) return;
+    const why = `${database} has ${found} already, and ${location} does not know of it.`;
+    throw sinkError('CDC_SINK_FOREIGN', `Creating ${place.target}`, why, {
+      table: source,
+      remedy: `Drop ${found} in Hive if nobody needs it, or give the sink another database or naming.`,
+    });
   }
 
   /** The batch is in the store already: what fails here is tried again when as many files have come once more. */
@@ -249,26 +272,6 @@ function renderRows({ columns }: SinkTable, select: string, sequence: number): s
     `toInt8(${deletedColumn}) AS ${ownColumns.deleted}, toInt64(${sequence}) AS ${ownColumns.batch}, ` +
     `'${loaded}' AS ${ownColumns.loaded} FROM (${select})`
   );
-}
-
-function storeTexts({ columns, key }: SinkTable) {
-  const textOf = new Map(
-    columns.map((column) => {
-      const name = quoteName(hiveName(column.name));
-      return [column.name, hiveTypes.stored(column).canonical?.store?.(name) ?? name];
-    }),
-  );
-  const known = (name: string) => `NVL(${textOf.get(name)}, '${escaped(nullText)}')`;
-  const join = (names: readonly string[]) =>
-    names.length === 1
-      ? known(names[0] ?? '')
-      : `CONCAT_WS('${escaped(separator)}', ${names.map(known).join(', ')})`;
-  const names = columns.map(({ name }) => name);
-  return { key: join(key), row: join(names), texts: [...textOf.values()] };
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function sweptPart(part: TablePart, below: bigint): TablePart {

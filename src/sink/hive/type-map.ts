@@ -13,7 +13,7 @@ const mostDigits = 38;
  * | float               | FLOAT, DOUBLE    |                                                                  |
  * | decimal             | DECIMAL(p,s)     | above 38 digits STRING                                           |
  * | date                | DATE             |                                                                  |
- * | datetime, timestamp | TIMESTAMP        | text: Hive moves Parquet's own timestamps by its server's zone    |
+ * | datetime, timestamp | TIMESTAMP        | text (see `fileType`)                                            |
  * | year                | SMALLINT         |                                                                  |
  * | bit                 | DECIMAL(20,0)    |                                                                  |
  * | binary, geometry    | BINARY           | bytes                                                            |
@@ -135,7 +135,10 @@ function hexFloat(value: string): string {
   return `concat(${sign}, ${text})`;
 }
 
-/** How a column of the view lies in files that the engine has printed. */
+/**
+ * How a column of the view lies in files. Hive moves Parquet's own timestamps by the zone of its server, and writes those of ORC before
+ * 1970 a second wrong: a text is the same everywhere.
+ */
 export function fileType(viewType: string): string {
   return viewType === 'TIMESTAMP' ? 'STRING' : viewType;
 }
