@@ -22,7 +22,6 @@ const packages = [
   'duckdb-extension-iceberg==1.5.5',
   // DuckDB needs it for times with a zone.
   'pytz==2025.2',
-  's3fs==2026.9.0',
   'moto[server,s3,iam]==5.2.5',
 ];
 

@@ -16,6 +16,7 @@ import type { SchemaPlan } from './schema-plan.ts';
 import type { ObjectStore } from './store/object-store.ts';
 import {
   CommitConflict,
+  DamagedTable,
   type DataFile,
   type LakeSnapshot,
   type TableChange,
@@ -179,13 +180,21 @@ export class LakeTable {
       } catch (error) {
         // Whatever else went wrong, the commit may have arrived.
         this.#snapshot = undefined;
-        if (!(error instanceof CommitConflict)) throw error;
+        const isConflict =
+          error instanceof CommitConflict || (await this.#hasGoneOn(before, error));
+        if (!isConflict) throw error;
         if (attempt === attempts) {
           const why = `somebody else has committed ${attempts} times at the same moment.`;
           throw sinkError('CDC_SINK_BUSY', `Writing ${table.source}`, why, { cause: error });
         }
       }
     }
+  }
+
+  /** Files of an old snapshot are perhaps no longer there because a younger one does not need them. */
+  async #hasGoneOn(before: LakeSnapshot, error: unknown): Promise<boolean> {
+    if (!(error instanceof DamagedTable)) return false;
+    return (await this.read())?.version !== before.version;
   }
 
   async #added(
