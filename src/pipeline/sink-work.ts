@@ -12,8 +12,10 @@ import type { SinkOptions } from '../sink/options.ts';
 import type { Sink } from '../sink/sink.ts';
 import { TableCopier } from '../sink/table-copier.ts';
 import { wantsTable } from '../sink/table-plan.ts';
+import { withHeldCut } from './control.ts';
 import { openLog } from './open-log.ts';
 import { copyingParts, findSink, openProjectSink } from './project-sinks.ts';
+import { findRunner } from './roles.ts';
 import { WarehouseFeed } from './sink-feed.ts';
 
 /** What a command works on one sink with, beside whatever runs. */
@@ -27,6 +29,8 @@ export interface SinkWork {
   /** The tables of the feed that the sink wants, of those that the patterns name. Throws CDC_TABLE_NOT_FOUND for none. */
   tables(patterns: readonly string[] | undefined, signal: AbortSignal): Promise<FeedTable[]>;
   copier(source: string): TableCopier;
+  /** Does something while models stand still at the published cut; sinks go on. */
+  atHeldCut<T>(action: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
 /** Opens warehouse and sink for a command. Throws CDC_NOT_INITIALIZED when nothing was published yet. */
@@ -50,6 +54,8 @@ export async function withSink<T>(
   return await work({
     ...{ options, sink, engine, catalog, feed, deadRows: copying.deadRows },
     copier: (source) => new TableCopier(source, { ...copying, sink, options }),
+    atHeldCut: (action, signal) =>
+      findRunner(config, 'layers') === undefined ? action() : withHeldCut(catalog, signal, action),
     tables: async (patterns, signal) => {
       const wanted = (await feed.tables(signal)).filter(({ source }) =>
         wantsTable(options, source),

@@ -54,6 +54,7 @@ export interface SinkRepairReport {
 /** A difference is believed when the same row is seen differing this often in a row. */
 const sightings = 2;
 const looks = 20;
+const wholeLooks = 120;
 const pauseMs = 250;
 
 /**
@@ -123,7 +124,8 @@ async function verifyOne(work: SinkWork, feed: FeedTable, signal: AbortSignal): 
       const error = 'it has not been filled yet';
       return { feed, differences: [], report: { ...base, ...none, error } };
     }
-    const { differences, ...rest } = await lookUntilCertain(work, feed, signal);
+    const look = feed.changeColumn === undefined ? lookAtWhole : lookUntilCertain;
+    const { differences, ...rest } = await look(work, feed, signal);
     const shown = differences.map(({ key, kind, columns }) => {
       return { key: JSON.stringify(key), kind, columns };
     });
@@ -135,7 +137,35 @@ async function verifyOne(work: SinkWork, feed: FeedTable, signal: AbortSignal): 
   }
 }
 
-async function lookUntilCertain(work: SinkWork, feed: FeedTable, signal: AbortSignal) {
+interface Look extends TableComparison {
+  readonly moving: number;
+}
+
+/** A model without versions is compared while it stands still, once the store has this making of it. */
+async function lookAtWhole(
+  work: SinkWork,
+  { source }: FeedTable,
+  signal: AbortSignal,
+): Promise<Look> {
+  const look = async (): Promise<Look> => {
+    for (let attempt = 0; attempt < wholeLooks; attempt++) {
+      const [feed] = await work.tables([source], signal);
+      const place = feed && (await placeOf(work, feed));
+      if (feed && place?.generation === feed.generation && place.range === undefined) {
+        return { ...(await lookOnce(work, feed, undefined, signal)), moving: 0 };
+      }
+      await delay(pauseMs, undefined, { signal });
+    }
+    return { rows: 0, differences: [], isComputedInStore: false, moving: 1 };
+  };
+  return work.atHeldCut(look, signal);
+}
+
+async function lookUntilCertain(
+  work: SinkWork,
+  feed: FeedTable,
+  signal: AbortSignal,
+): Promise<Look> {
   const certain: SinkDifference[] = [];
   const seen = new Map<string, { change: bigint; times: number }>();
   let only: BucketChoice | undefined;
