@@ -4,7 +4,8 @@ import { commonFields, overridesOf, secret, tlsOptions } from '../common-options
 /** Batches of changes, posted to an HTTP endpoint. */
 export const webhookSinkOptions = z.strictObject({
   type: z.literal('webhook').meta({
-    description: 'An HTTP endpoint that gets every change at least once, by POST, as lines of JSON or as an array.',
+    description:
+      'An HTTP endpoint that gets every change at least once, by POST, as lines of JSON or as an array.',
   }),
   ...commonFields,
   batchRows: commonFields.batchRows.unwrap().default(500).meta({
