@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CdcError } from '../errors.ts';
+import { readAhead } from '../lib/read-ahead.ts';
 import { retry } from '../lib/retry.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { CommonSinkOptions } from './common-options.ts';
@@ -98,7 +99,7 @@ export class TableWriter {
     const limits = { rows: options.batchRows, bytes: options.batchBytes };
     let rows = 0;
     let waiting: Lines | undefined;
-    for await (const lines of lineBatches(chunks, limits)) {
+    for await (const lines of readAhead(lineBatches(chunks, limits))) {
       if (waiting) refused += await this.#writeLines(sink, plan, waiting, places, signal, false);
       waiting = lines;
       rows += lines.rowCount;
