@@ -84,7 +84,8 @@ describeEachServer('a sink into a server of other settings', (flavour) => {
       [1, 'a "b" \'c\' \\ \\n 学😀  ', 1_700_000_000n],
     ];
     expect((await fill('shop.odd', rows)).refused).toBe(1);
-    const [letter] = await new DeadRows(world.engine).list('serving');
+    const letters = await new DeadRows(world.engine).list('serving');
+    const letter = letters.find(({ table }) => table === 'shop.odd');
     // 1970-01-01 00:00:00 is what a TIMESTAMP has no place for.
     expect(letter).toMatchObject({ key: '["0"]', reason: expect.stringMatching(/moment/) });
     await database.connection.query("SET time_zone = '+00:00'");
