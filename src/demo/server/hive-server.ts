@@ -1,17 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Secret } from '../../lib/secret.ts';
 import { HiveConnection } from '../../sink/hive/hive-connection.ts';
-import { findFreePort } from './free-port.ts';
 import { installHive } from './hive-program.ts';
 import type { JavaProgram } from './java-program.ts';
-import { ServerProcess } from './server-process.ts';
-
-const startLimitMs = 240_000;
-const pollMs = 200;
-const portAttempts = 3;
+import { openPrivateServer, PrivateServer } from './private-server.ts';
 
 export interface LocalHiveOptions {
   /** `nosasl` (default), or `plain`: any user with any password. */
@@ -23,97 +16,37 @@ export interface LocalHiveOptions {
   readonly report?: (line: string) => void;
 }
 
-/**
- * A private HiveServer2 with its metastore (Derby) and Hadoop's local job runner in one process, on a local folder: a child
- * process with temporary data on a free loopback port, which never outlives this process. Data and port survive `stop` and
- * `kill` until it is disposed.
- */
-export class LocalHive implements AsyncDisposable {
-  /** Holds data, settings and log. */
-  readonly folder: string;
+/** A private HiveServer2 with its metastore (Derby) and Hadoop's local job runner in one process, on a local folder. */
+export class LocalHive extends PrivateServer {
+  protected override readonly startLimitMs = 240_000;
+  protected override readonly pollMs = 200;
   readonly #program: JavaProgram;
   readonly #options: LocalHiveOptions;
-  #port = 0;
-  #process: ServerProcess | undefined;
 
   private constructor(program: JavaProgram, folder: string, options: LocalHiveOptions) {
+    super(folder);
     this.#program = program;
-    this.folder = folder;
     this.#options = options;
   }
 
   /** Installs Hive when needed, and starts it. Throws CDC_DEMO_SERVER_MISSING with the end of its log. */
   static async open(options: LocalHiveOptions = {}): Promise<LocalHive> {
     const program = await installHive(options.report ?? (() => {}));
-    const folder = await mkdtemp(join(tmpdir(), 'strata-hive-'));
-    const server = new LocalHive(program, folder, options);
-    try {
-      await server.#startOnFreePort();
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
+    const make = (folder: string) => new LocalHive(program, folder, options);
+    return openPrivateServer('hive', make, (server) => server.startOnFreePorts());
   }
 
   /** `host:port`. */
   get address(): string {
-    return `127.0.0.1:${this.#port}`;
-  }
-
-  /** Process id of the server, undefined while it does not run. */
-  get pid(): number | undefined {
-    return this.#process?.isRunning ? this.#process.pid : undefined;
-  }
-
-  /** Starts a server that was stopped or killed, on the same data and port. */
-  async start(): Promise<void> {
-    if (this.#process?.isRunning) return;
-    const logFile = join(this.folder, 'log');
-    const child = new ServerProcess(this.#command(), { folder: this.folder, logFile });
-    this.#process = child;
-    const deadline = Date.now() + startLimitMs;
-    while (!(await this.#isReady())) {
-      if (!child.isRunning || Date.now() > deadline) throw await child.startFailure();
-      await delay(pollMs);
-    }
-  }
-
-  async stop(): Promise<void> {
-    await this.#process?.end('SIGTERM');
-  }
-
-  /** Ends the server as a crash would. */
-  async kill(): Promise<void> {
-    await this.#process?.end('SIGKILL');
-  }
-
-  /** Ends the server and removes its data. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-    await rm(this.folder, { recursive: true, force: true });
-  }
-
-  async #startOnFreePort(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      this.#port = await findFreePort();
-      await this.#configure();
-      try {
-        return await this.start();
-      } catch (error) {
-        await this.kill();
-        const taken = /address already in use/i.test(error instanceof Error ? error.message : '');
-        if (!taken || attempt === portAttempts) throw error;
-      }
-    }
+    return `127.0.0.1:${this.port}`;
   }
 
   /** The port is open before the server can serve: it is ready when a session opens. */
-  async #isReady(): Promise<boolean> {
+  protected override async isReady(): Promise<boolean> {
     try {
       const connection = await HiveConnection.open({
         host: '127.0.0.1',
-        port: this.#port,
+        port: this.port,
         auth: this.#options.auth ?? 'nosasl',
         user: 'strata',
         password: new Secret('strata'),
@@ -126,7 +59,7 @@ export class LocalHive implements AsyncDisposable {
     }
   }
 
-  #command(): [string, ...string[]] {
+  protected override command(): readonly string[] {
     const { java, classPath } = this.#program;
     const opens = openedPackages.flatMap((name) => ['--add-opens', `${name}=ALL-UNNAMED`]);
     return [
@@ -140,7 +73,7 @@ export class LocalHive implements AsyncDisposable {
     ];
   }
 
-  async #configure(): Promise<void> {
+  protected override async configure(): Promise<void> {
     const conf = join(this.folder, 'conf');
     await mkdir(conf, { recursive: true });
     await mkdir(join(this.folder, 'tmp'), { recursive: true });
@@ -171,7 +104,7 @@ export class LocalHive implements AsyncDisposable {
       'hive.server2.enable.doAs': 'false',
       'hive.server2.transport.mode': 'binary',
       'hive.server2.thrift.bind.host': '127.0.0.1',
-      'hive.server2.thrift.port': String(this.#port),
+      'hive.server2.thrift.port': String(this.port),
       'hive.server2.webui.port': '0',
       'hive.server2.logging.operation.enabled': 'false',
       'hive.server2.thrift.min.worker.threads': '2',

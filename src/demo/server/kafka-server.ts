@@ -1,18 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { KafkaConnections } from '../../kafka/kafka-connections.ts';
 import { createSilentLogger } from '../../ops/logger.ts';
 import { findFreePort } from './free-port.ts';
 import type { JavaProgram } from './java-program.ts';
 import { installKafka } from './kafka-program.ts';
+import { openPrivateServer, PrivateServer } from './private-server.ts';
 import { runProgram } from './program.ts';
-import { ServerProcess } from './server-process.ts';
 
-const startLimitMs = 120_000;
-const pollMs = 100;
-const portAttempts = 3;
 /** Any 16 bytes in base64; the data are private, so nobody meets two clusters of this id. */
 const clusterId = 'c3RyYXRhLWxvY2FsLWtnYQ';
 
@@ -30,42 +25,25 @@ export interface LocalKafkaOptions {
 
 type Listener = 'PLAINTEXT' | 'CONTROLLER' | 'SASL_PLAINTEXT' | 'SSL';
 
-/**
- * A private Kafka, as a rule of one node: a child process with temporary data on free loopback ports, which never
- * outlives this process. Topics are not made by themselves. Data and ports survive `stop` and `kill`
- * until it is disposed.
- */
-export class LocalKafka implements AsyncDisposable {
-  /** Holds data, settings and log. */
-  readonly folder: string;
+/** A private Kafka, as a rule of one node. Topics are not made by themselves. */
+export class LocalKafka extends PrivateServer {
+  protected override readonly startLimitMs = 120_000;
+  protected override readonly pollMs = 100;
   readonly #program: JavaProgram;
   readonly #options: LocalKafkaOptions;
   #ports: ReadonlyMap<Listener, number> = new Map();
-  #process: ServerProcess | undefined;
 
   private constructor(program: JavaProgram, folder: string, options: LocalKafkaOptions) {
+    super(folder);
     this.#program = program;
-    this.folder = folder;
     this.#options = options;
   }
 
   /** Installs Kafka when needed, and starts it. Throws CDC_DEMO_SERVER_MISSING with the end of its log. */
   static async open(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
     const program = await installKafka(options.report ?? (() => {}));
-    const folder = await mkdtemp(join(tmpdir(), 'strata-kafka-'));
-    const server = new LocalKafka(program, folder, options);
-    try {
-      await server.#startOnFreePorts();
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  /** Process id of the broker, undefined while it does not run. */
-  get pid(): number | undefined {
-    return this.#process?.isRunning ? this.#process.pid : undefined;
+    const make = (folder: string) => new LocalKafka(program, folder, options);
+    return openPrivateServer('kafka', make, (server) => server.startOnFreePorts());
   }
 
   /** `host:port` of a listener; clients use any but CONTROLLER. */
@@ -75,14 +53,12 @@ export class LocalKafka implements AsyncDisposable {
     return `127.0.0.1:${port}`;
   }
 
-  /** Starts a broker that was stopped or killed, on the same data and ports. */
-  async start(): Promise<void> {
-    if (this.#process?.isRunning) return;
-    const command = [...this.#java('-Xms256m', '-Xmx1g'), 'kafka.Kafka', this.#settings];
-    const logFile = join(this.folder, 'log');
-    const child = new ServerProcess(command, { folder: this.folder, logFile });
-    this.#process = child;
-    const deadline = Date.now() + startLimitMs;
+  protected override command(): readonly string[] {
+    return [...this.#java('-Xms256m', '-Xmx1g'), 'kafka.Kafka', this.#settings];
+  }
+
+  /** A broker is named by the metadata once the controller lets it serve. */
+  protected override async isReady(): Promise<boolean> {
     using connections = new KafkaConnections({
       brokers: [this.address()],
       clientId: 'strata-local-kafka',
@@ -90,26 +66,12 @@ export class LocalKafka implements AsyncDisposable {
       connectionTimeoutMs: 5_000,
       requestTimeoutMs: 5_000,
     });
-    while (!(await isReady(connections, this.#nodeId))) {
-      if (!child.isRunning || Date.now() > deadline) throw await child.startFailure();
-      await delay(pollMs);
+    try {
+      const { brokers } = await connections.metadata('all');
+      return brokers.some((broker) => broker.nodeId === this.#nodeId);
+    } catch {
+      return false; // not yet; `start` gives up when the process ends or the time is over
     }
-  }
-
-  /** Shuts down in order and waits for the end of the process. */
-  async stop(): Promise<void> {
-    await this.#process?.end('SIGTERM');
-  }
-
-  /** Ends the broker as a crash would. */
-  async kill(): Promise<void> {
-    await this.#process?.end('SIGKILL');
-  }
-
-  /** Ends the broker and removes its data. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-    await rm(this.folder, { recursive: true, force: true });
   }
 
   get #nodeId(): number {
@@ -126,22 +88,7 @@ export class LocalKafka implements AsyncDisposable {
     return [java, ...options, quiet, '-cp', classPath];
   }
 
-  async #startOnFreePorts(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      await this.#choosePorts();
-      await this.#format();
-      try {
-        return await this.start();
-      } catch (error) {
-        await this.kill();
-        // Somebody may take a port between our look and the broker's.
-        const taken = /address already in use/i.test(error instanceof Error ? error.message : '');
-        if (!taken || attempt === portAttempts) throw error;
-      }
-    }
-  }
-
-  async #choosePorts(): Promise<void> {
+  protected override async choosePorts(): Promise<void> {
     const listeners: Listener[] = ['PLAINTEXT'];
     if (this.#options.joins === undefined) listeners.push('CONTROLLER');
     if (this.#options.sasl !== undefined) listeners.push('SASL_PLAINTEXT');
@@ -155,7 +102,7 @@ export class LocalKafka implements AsyncDisposable {
     this.#ports = ports;
   }
 
-  async #format(): Promise<void> {
+  protected override async configure(): Promise<void> {
     const lines = Object.entries(this.#properties()).map(([name, value]) => `${name}=${value}\n`);
     await writeFile(this.#settings, lines.join(''), { mode: 0o600 });
     await rm(join(this.folder, 'data'), { recursive: true, force: true });
@@ -198,16 +145,6 @@ export class LocalKafka implements AsyncDisposable {
       ...sslProperties(this.#options),
       ...this.#options.properties,
     };
-  }
-}
-
-/** A broker is named by the metadata once the controller lets it serve. */
-async function isReady(connections: KafkaConnections, nodeId: number): Promise<boolean> {
-  try {
-    const { brokers } = await connections.metadata('all');
-    return brokers.some((broker) => broker.nodeId === nodeId);
-  } catch {
-    return false; // not yet; `start` gives up when the process ends or the time is over
   }
 }
 

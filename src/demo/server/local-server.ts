@@ -1,36 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 import { Secret } from '../../lib/secret.ts';
-import { findFreePort } from './free-port.ts';
+import { openPrivateServer, PrivateServer } from './private-server.ts';
 import type { ServerAddress } from './server-address.ts';
-import { ServerProcess } from './server-process.ts';
 import type { ServerProgram } from './server-program.ts';
 
-const startLimitMs = 60_000;
-const pollMs = 25;
-const portAttempts = 3;
-
 /**
- * A private MySQL or MariaDB: a child process with temporary data on a free loopback port, set up for
- * capture (row format, full row image and metadata). Its password is made here; it never outlives this
- * process. Data survives `stop` and `kill` until the server is disposed.
+ * A private MySQL or MariaDB, set up for capture (row format, full row image and metadata). Its password is
+ * made here.
  */
-export class LocalServer implements AsyncDisposable {
-  /** Holds data, socket and log. */
-  readonly folder: string;
+export class LocalServer extends PrivateServer {
   readonly #program: ServerProgram;
   readonly #extraOptions: readonly string[];
   readonly #password = new Secret(randomBytes(16).toString('hex'));
-  #port = 0;
-  #process: ServerProcess | undefined;
 
   private constructor(program: ServerProgram, folder: string, extraOptions: readonly string[]) {
+    super(folder);
     this.#program = program;
-    this.folder = folder;
     this.#extraOptions = extraOptions;
   }
 
@@ -39,75 +27,24 @@ export class LocalServer implements AsyncDisposable {
     program: ServerProgram,
     extraOptions: readonly string[] = [],
   ): Promise<LocalServer> {
-    const folder = await mkdtemp(join(tmpdir(), `strata-${program.flavour}-`));
-    const server = new LocalServer(program, folder, extraOptions);
-    try {
-      await program.prepare(join(folder, 'data'));
+    const make = (folder: string) => new LocalServer(program, folder, extraOptions);
+    return openPrivateServer(program.flavour, make, async (server) => {
+      await program.prepare(join(server.folder, 'data'));
       await server.#writeAccounts();
-      await server.#startOnFreePort();
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
+      await server.startOnFreePorts();
+    });
   }
 
   get flavour(): ServerProgram['flavour'] {
     return this.#program.flavour;
   }
 
-  /** Process id of the server, undefined while it does not run. */
-  get pid(): number | undefined {
-    return this.#process?.isRunning ? this.#process.pid : undefined;
-  }
-
   get address(): ServerAddress {
-    return { host: '127.0.0.1', port: this.#port, user: 'root', password: this.#password };
+    return { host: '127.0.0.1', port: this.port, user: 'root', password: this.#password };
   }
 
-  /** Starts a server that was stopped or killed, on the same data and port. */
-  async start(): Promise<void> {
-    if (this.#process?.isRunning) return;
-    const child = new ServerProcess([...this.#program.command, ...this.#options()], {
-      folder: this.folder,
-      logFile: join(this.folder, 'log'),
-    });
-    this.#process = child;
-    const deadline = Date.now() + startLimitMs;
-    while (!(await this.#accepts())) {
-      if (!child.isRunning || Date.now() > deadline) throw await child.startFailure();
-      await delay(pollMs);
-    }
-  }
-
-  /** Shuts down in order and waits for the end of the process. */
-  async stop(): Promise<void> {
-    await this.#process?.end('SIGTERM');
-  }
-
-  /** Ends the server as a crash would. */
-  async kill(): Promise<void> {
-    await this.#process?.end('SIGKILL');
-  }
-
-  /** Ends the server and removes its data. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-    await rm(this.folder, { recursive: true, force: true });
-  }
-
-  async #startOnFreePort(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      this.#port = await findFreePort();
-      try {
-        return await this.start();
-      } catch (error) {
-        await this.kill();
-        // Somebody may take the port between our look and the server's.
-        const taken = /address already in use/i.test(error instanceof Error ? error.message : '');
-        if (!taken || attempt === portAttempts) throw error;
-      }
-    }
+  protected override command(): readonly string[] {
+    return [...this.#program.command, ...this.#options()];
   }
 
   #options(): string[] {
@@ -121,7 +58,7 @@ export class LocalServer implements AsyncDisposable {
       `--pid-file=${join(this.folder, 'pid')}`,
       `--init-file=${join(this.folder, 'accounts.sql')}`,
       '--bind-address=127.0.0.1',
-      `--port=${this.#port}`,
+      `--port=${this.port}`,
       '--skip-name-resolve',
       '--max-connections=200',
       '--server-id=1',
@@ -151,7 +88,7 @@ export class LocalServer implements AsyncDisposable {
     await writeFile(join(this.folder, 'accounts.sql'), text, { mode: 0o600 });
   }
 
-  async #accepts(): Promise<boolean> {
+  protected override async isReady(): Promise<boolean> {
     const { host, port, user, password } = this.address;
     try {
       const connection = await createConnection({ host, port, user, password: password.reveal() });

@@ -1,15 +1,8 @@
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { findFreePort } from './free-port.ts';
+import { openPrivateServer, PrivateServer } from './private-server.ts';
 import { installRedis, type RedisProgram } from './redis-program.ts';
-import { ServerProcess } from './server-process.ts';
-
-const startLimitMs = 30_000;
-const pollMs = 10;
-const portAttempts = 3;
 
 export interface LocalRedisOptions {
   /** Lines of redis.conf beside, or instead of, those every server gets. */
@@ -19,80 +12,35 @@ export interface LocalRedisOptions {
   readonly report?: (line: string) => void;
 }
 
-/**
- * A private Redis: a child process with temporary data on a free loopback port, which never outlives this
- * process. It keeps an append-only file, so data survive `stop` and `kill` until it is disposed.
- */
-export class LocalRedis implements AsyncDisposable {
-  /** Holds data, settings and log. */
-  readonly folder: string;
+/** A private Redis, with an append-only file. */
+export class LocalRedis extends PrivateServer {
+  protected override readonly startLimitMs = 30_000;
+  protected override readonly pollMs = 10;
   readonly #program: RedisProgram;
   readonly #options: LocalRedisOptions;
-  #port = 0;
-  #process: ServerProcess | undefined;
 
   private constructor(program: RedisProgram, folder: string, options: LocalRedisOptions) {
+    super(folder);
     this.#program = program;
-    this.folder = folder;
     this.#options = options;
   }
 
   /** Installs Redis when needed, and starts it. Throws CDC_DEMO_SERVER_MISSING with the end of its log. */
   static async open(options: LocalRedisOptions = {}): Promise<LocalRedis> {
     const program = await installRedis(options.report ?? (() => {}));
-    const folder = await mkdtemp(join(tmpdir(), 'strata-redis-'));
-    const server = new LocalRedis(program, folder, options);
-    try {
+    const make = (folder: string) => new LocalRedis(program, folder, options);
+    return openPrivateServer('redis', make, async (server) => {
       if (program.needsLink) await symlink(program.file, server.#link);
-      await server.#startOnFreePort();
-      return server;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  /** Process id of the server, undefined while it does not run. */
-  get pid(): number | undefined {
-    return this.#process?.isRunning ? this.#process.pid : undefined;
-  }
-
-  get port(): number {
-    return this.#port;
+      await server.startOnFreePorts();
+    });
   }
 
   get url(): string {
-    return `${this.#options.tls === undefined ? 'redis' : 'rediss'}://127.0.0.1:${this.#port}`;
+    return `${this.#options.tls === undefined ? 'redis' : 'rediss'}://127.0.0.1:${this.port}`;
   }
 
-  /** Starts a server that was stopped or killed, on the same data and port. */
-  async start(): Promise<void> {
-    if (this.#process?.isRunning) return;
-    const file = this.#program.needsLink ? this.#link : this.#program.file;
-    const logFile = join(this.folder, 'log');
-    const child = new ServerProcess([file, this.#settings], { folder: this.folder, logFile });
-    this.#process = child;
-    const deadline = Date.now() + startLimitMs;
-    while (!(await this.#answers())) {
-      if (!child.isRunning || Date.now() > deadline) throw await child.startFailure();
-      await delay(pollMs);
-    }
-  }
-
-  /** Shuts down in order and waits for the end of the process. */
-  async stop(): Promise<void> {
-    await this.#process?.end('SIGTERM');
-  }
-
-  /** Ends the server as a crash would. */
-  async kill(): Promise<void> {
-    await this.#process?.end('SIGKILL');
-  }
-
-  /** Ends the server and removes its data. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-    await rm(this.folder, { recursive: true, force: true });
+  protected override command(): readonly string[] {
+    return [this.#program.needsLink ? this.#link : this.#program.file, this.#settings];
   }
 
   get #link(): string {
@@ -103,24 +51,9 @@ export class LocalRedis implements AsyncDisposable {
     return join(this.folder, 'redis.conf');
   }
 
-  async #startOnFreePort(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      this.#port = await findFreePort();
-      await this.#writeSettings();
-      try {
-        return await this.start();
-      } catch (error) {
-        await this.kill();
-        // Somebody may take the port between our look and the server's.
-        const taken = /address already in use/i.test(error instanceof Error ? error.message : '');
-        if (!taken || attempt === portAttempts) throw error;
-      }
-    }
-  }
-
-  async #writeSettings(): Promise<void> {
+  protected override async configure(): Promise<void> {
     const { settings = [], tls } = this.#options;
-    const port = tls === undefined ? `port ${this.#port}` : `port 0\ntls-port ${this.#port}`;
+    const port = tls === undefined ? `port ${this.port}` : `port 0\ntls-port ${this.port}`;
     const lines = [
       port,
       'bind 127.0.0.1',
@@ -138,8 +71,8 @@ export class LocalRedis implements AsyncDisposable {
   }
 
   /** A server that takes connections has read its data, or says LOADING, or asks for a password. */
-  async #answers(): Promise<boolean> {
-    const first = await firstAnswer(this.#port, this.#options.tls !== undefined);
+  protected override async isReady(): Promise<boolean> {
+    const first = await firstAnswer(this.port, this.#options.tls !== undefined);
     return first !== undefined && !first.startsWith('-LOADING');
   }
 }
