@@ -170,7 +170,7 @@ describe('several loaders over one log', () => {
     const loader = startLoader('a', { engine, log, groups });
     const isLoaded = async () =>
       [...(await offsetsOf(state)).values()].every((at) => at === log.end());
-    const loadsAll = () => waitUntil('all shares are at the end', isLoaded, 30_000);
+    const loadsAll = () => waitUntil('all shares are at the end', isLoaded, 60_000);
     await traffic.transaction();
     await loadsAll();
 
@@ -182,10 +182,11 @@ describe('several loaders over one log', () => {
       shares,
       ownerId: 'dead layers',
       logger,
-      leaseMs: 5_000,
+      // Longer than a busy machine takes for a step.
+      leaseMs: 12_000,
     });
     const never = new AbortController().signal;
-    await waitUntil('the layers lead', () => dead.step(never), 20_000);
+    await waitUntil('the layers lead', () => dead.step(never), 40_000);
     freezer.freeze();
     await traffic.transaction();
     await loadsAll();
@@ -193,7 +194,7 @@ describe('several loaders over one log', () => {
     // It was only stopped: what it read since is of no cut, and it begins with a hold again.
     freezer.thaw();
     expect(await dead.standsStill()).toBe(false);
-    const step = await waitUntil('the layers lead again', () => dead.step(never), 20_000);
+    const step = await waitUntil('the layers lead again', () => dead.step(never), 40_000);
     expect(step.to).toBe(log.end());
     expect(step.tables).toEqual(new Set(traffic.tables));
     expect(await dead.standsStill()).toBe(true);
@@ -207,13 +208,13 @@ describe('several loaders over one log', () => {
       logger,
     });
     await expect(dead.standsStill()).rejects.toMatchObject({ code: 'CDC_PROJECT_LOCKED' });
-    await waitUntil('the next ones lead', () => next.step(never), 20_000);
+    await waitUntil('the next ones lead', () => next.step(never), 40_000);
     await dead[Symbol.asyncDispose]();
     await loader.stop();
     for (const table of traffic.tables) {
       expect(await rowsOf(engine, table)).toEqual(traffic.expected(table));
     }
-  });
+  }, 240_000);
 });
 
 /** The last transaction is the same one in every table. */
