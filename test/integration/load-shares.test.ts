@@ -182,8 +182,7 @@ describe('several loaders over one log', () => {
       shares,
       ownerId: 'dead layers',
       logger,
-      // Longer than a busy machine takes for a step.
-      leaseMs: 12_000,
+      leaseMs: 5_000,
     });
     const never = new AbortController().signal;
     await waitUntil('the layers lead', () => dead.step(never), 40_000);
