@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
@@ -76,7 +74,7 @@ test('tables whose topics were deleted are stopped by name, the others go on, an
   expect(await errorsOf(project)).toEqual([]);
   await expectVerified(project);
   expectOrdered(await expectTopicsRebuild(database, options));
-  await rm(join(folder.path, '.cdc'), { recursive: true });
+  await project.removeState();
   await project.succeed('run', '--until-current');
   await expectVerified(project);
 }, 200_000);

@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { changeBulk, createBulkTable } from '../support/bulk-table.ts';
@@ -60,7 +58,7 @@ test(`topics hold every change once and in order, and give the same tables from 
   expectOrdered(await expectTopicsRebuild(database, options));
   expectOrdered(await readShopTopics(options, ['bulk']));
 
-  await rm(join(folder.path, '.cdc'), { recursive: true });
+  await project.removeState();
   await project.succeed('run', '--until-current');
   await expectVerified(project, 5);
 }, 400_000);

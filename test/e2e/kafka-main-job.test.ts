@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
 import { describe, expect, test } from 'vitest';
@@ -38,7 +36,7 @@ describe.each(['mariadb', 'mysql'] as const)('the main job through Kafka on %s',
     await expectTopicsRebuild(database, options);
 
     // Without its state and warehouse, the project loads everything from the topics.
-    await rm(join(folder.path, '.cdc'), { recursive: true });
+    await project.removeState();
     await project.succeed('run', '--until-current');
     await expectVerified(project);
   }, 300_000);

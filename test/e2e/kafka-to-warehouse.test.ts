@@ -1,11 +1,10 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CdcProject, finished } from '../support/cdc-project.ts';
 import { randomName, testKafka } from '../support/kafka.ts';
 import { Random } from '../support/random.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
-import { engineProcess } from '../support/test-engine.ts';
 import {
   canalValue,
   debeziumKey,
@@ -264,10 +263,7 @@ source:
     { customer: 'cid', orders: 1, revenue: 5 },
   ]);
 
-  // The engine lives a moment longer than the command that used it last.
-  const stateFolder = join(folder.path, '.cdc');
-  await waitUntil('the engine has ended', () => engineProcess(stateFolder) === undefined, 20_000);
-  await rm(stateFolder, { recursive: true });
+  await project.removeState();
   await project.succeed('init');
   expect(await everything()).toEqual(after);
 

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestDatabase } from './test-database.ts';
+import { engineProcess } from './test-engine.ts';
+import { waitUntil } from './wait-until.ts';
 
 const cdc = fileURLToPath(new URL('../../bin/cdc.js', import.meta.url));
 
@@ -73,6 +75,13 @@ export class CdcProject {
       );
     }
     return result.stdout;
+  }
+
+  /** Removes what cdc remembers, once the engine has ended, which lives a moment longer than its last user. */
+  async removeState(): Promise<void> {
+    const stateFolder = join(this.folder, '.cdc');
+    await waitUntil('the engine has ended', () => engineProcess(stateFolder) === undefined, 20_000);
+    await rm(stateFolder, { recursive: true });
   }
 
   async query<T = Record<string, unknown>>(sql: string): Promise<T[]> {
