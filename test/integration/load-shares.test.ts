@@ -219,7 +219,6 @@ describe('several loaders over one log', () => {
         expect(await rowsOf(engine, table)).toEqual(traffic.expected(table));
       }
     },
-    240_000,
   );
 });
 
