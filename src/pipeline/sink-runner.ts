@@ -103,6 +103,7 @@ export class SinkRunner {
         if (signal.aborted) return;
         if (!(error instanceof CdcError) || error.kind === 'bug') throw error;
         this.#error = error;
+        this.#dueAtMs = 0;
         const isTransient = error.kind === 'transient';
         const pauseMs = isTransient ? waitMs : refusedWaitMs;
         const fields = { sink: this.name, code: error.code, error: error.message, waitMs: pauseMs };
@@ -140,10 +141,7 @@ export class SinkRunner {
     }
     await queue.onIdle();
     signal.throwIfAborted();
-    if (failures.length > 0) {
-      this.#dueAtMs = 0;
-      throw failures[0];
-    }
+    if (failures.length > 0) throw failures[0];
     this.#lookedAtMs = cut.publishedAtMs;
     const isWhole = wanted.every(({ source, position }) => {
       const state = this.#tables.get(source);

@@ -94,10 +94,10 @@ export class RowSelect {
   }
 
   /**
-   * Finds the row that was printed as a line, `{line:String}` in hex: `key` (JSON) and `version`. `{structure:String}` is the
-   * structure to pass.
+   * Finds the row that was printed as a line: `key` (JSON) and `version`. The line is in the statement, because a parameter would
+   * be a part of the address, which has its limit.
    */
-  printedRow(format: string): { readonly sql: string; readonly structure: string } {
+  printedRow(format: string, line: Buffer): string {
     const { feed, table, values } = this.#plan;
     const names = [...table.columns.map(({ name }) => name), versionColumn, deletedColumn];
     const structure = names.map((name) => `${quoteIdentifier(name)} Nullable(String)`).join(', ');
@@ -107,14 +107,12 @@ export class RowSelect {
       return `toString(${(column && this.#types.stored(column).render?.(value)) ?? value})`;
     });
     const printed = table.key.map((name) => `assumeNotNull(${quoteIdentifier(name)})`);
-    const line = `SELECT ${printed.join(', ')} FROM format(${format}, {structure:String}, unhex({line:String}))`;
+    const given = `SELECT ${printed.join(', ')} FROM format(${format}, ${quoteString(structure)}, unhex('${line.toString('hex')}'))`;
     const version = feed.changeColumn === undefined ? String(feed.readTo) : versionColumn;
-    return {
-      structure,
-      sql:
-        `SELECT toJSONString([${this.#keyTexts().join(', ')}]) AS key, toString(${version}) AS version FROM ${feed.physical} ` +
-        `WHERE (${texts.join(', ')}) IN (${line}) ORDER BY ${version} DESC LIMIT 1`,
-    };
+    return (
+      `SELECT toJSONString([${this.#keyTexts().join(', ')}]) AS key, toString(${version}) AS version FROM ${feed.physical} ` +
+      `WHERE (${texts.join(', ')}) IN (${given}) ORDER BY ${version} DESC LIMIT 1`
+    );
   }
 
   /** A query for `ofKeys` from keys as `refused` and `printedRow` name them. */

@@ -18,6 +18,8 @@ export interface CopyStep extends Written {
   readonly isCurrent: boolean;
 }
 
+const nothingNew: CopyStep = { rows: 0, refused: 0, isCurrent: true };
+
 /**
  * Brings one table of one sink forward, a range of rows at a time.
  *
@@ -30,7 +32,6 @@ export class TableCopier {
   readonly #setup: TableCopierOptions;
   readonly #writer: TableWriter;
   #plan: TablePlan | undefined;
-  #seenTo = 0n;
 
   constructor(source: string, setup: TableCopierOptions) {
     this.#setup = setup;
@@ -40,11 +41,6 @@ export class TableCopier {
   /** Where the store is; undefined: it has nothing, or was not asked yet. */
   get place(): Place | undefined {
     return this.#writer.place;
-  }
-
-  /** Change numbers up to it are in the store, also when it has not been told that nothing came. */
-  get seenTo(): bigint {
-    return this.#seenTo;
   }
 
   /** What the store would be told to make the table fit; for `--dry-run`. */
@@ -69,7 +65,7 @@ export class TableCopier {
       const plan = await this.plan(feed);
       const { place, isNew } = await nextPlace(plan, this.place, this.#setup);
       const isWhole = feed.changeColumn === undefined && place.range === undefined;
-      if (isWhole && !isNew) return this.#nothing(feed.readTo, feed);
+      if (isWhole && !isNew) return nothingNew;
       return this.#copyRange(plan, place, isNew, signal);
     });
   }
@@ -99,7 +95,6 @@ export class TableCopier {
   async drop(feed: FeedTable): Promise<void> {
     const { table } = await this.plan(feed);
     await this.#writer.drop(table);
-    this.#seenTo = 0n;
   }
 
   async #copyRange(
@@ -121,7 +116,7 @@ export class TableCopier {
     };
     const count = await this.#count(select, all, signal);
     const below = range?.sweepBelow;
-    if (count === 0 && !isNew && range === undefined) return this.#nothing(to, feed);
+    if (count === 0 && !isNew && range === undefined) return nothingNew;
     const last =
       count > this.#rowsPerRange() ? await this.#lastKey(select, all, signal) : undefined;
     const bounded: RowRange = last === undefined ? all : { ...all, last };
@@ -140,13 +135,7 @@ export class TableCopier {
     const sent = await this.#writer.send({ ...plan, table }, statements, places, signal);
     if (last !== undefined) return { ...sent, isCurrent: false };
     if (below !== undefined) await this.#writer.sweep(table, BigInt(below), ended, signal);
-    this.#seenTo = to;
     return { ...sent, isCurrent: to >= feed.readTo };
-  }
-
-  #nothing(to: bigint, feed: FeedTable): CopyStep {
-    this.#seenTo = to;
-    return { rows: 0, refused: 0, isCurrent: to >= feed.readTo };
   }
 
   async #count(select: RowSelect, rows: RowRange, signal: AbortSignal): Promise<number> {

@@ -191,13 +191,10 @@ export class TableWriter {
 
   async #bury(sink: LineSink, plan: TablePlan, line: Lines, error: CdcError): Promise<void> {
     const { deadRows, options, logger, engine } = this.#setup;
-    const { sql, structure } = new RowSelect(plan, sink.types).printedRow(sink.format);
-    // As a parameter it would be a part of the address, which has its limit.
-    const literal = `'${Buffer.concat(line.body).toString('hex')}'`;
-    const [row] = await engine.rows<{ key: string; version: string }>(
-      sql.replace('{line:String}', () => literal),
-      { params: { structure }, settings: { max_query_size: 2 * (sql.length + literal.length) } },
-    );
+    const bytes = Buffer.concat(line.body);
+    const sql = new RowSelect(plan, sink.types).printedRow(sink.format, bytes);
+    const settings = { max_query_size: 2 * sql.length };
+    const [row] = await engine.rows<{ key: string; version: string }>(sql, { settings });
     if (row === undefined) {
       const what = `A refused row of ${this.#source} is not in the warehouse.`;
       throw new CdcError('CDC_INTERNAL', what, { cause: error });

@@ -1,5 +1,4 @@
 import type { ColumnType } from '../../change/table-schema.ts';
-import type { SinkColumn } from '../sink-table.ts';
 import type { StoredColumn, TypeMap } from '../type-map.ts';
 import { hiveName, quoteName } from './hive-names.ts';
 
@@ -162,9 +161,4 @@ export function isHiveWidening(from: string, to: string): boolean {
 
 function decimalOf(type: string): number[] | undefined {
   return /^DECIMAL\((\d+),(\d+)\)$/.exec(type)?.slice(1).map(Number);
-}
-
-/** A column as the state remembers it. */
-export function describeColumn(column: SinkColumn): { name: string; type: string } {
-  return { name: hiveName(column.name), type: hiveTypes.stored(column).type };
 }

@@ -9,5 +9,3 @@ export const memorySinkOptions = z.strictObject({
   ...commonFields,
   overrides: overridesOf({}),
 });
-
-export type MemorySinkOptions = z.output<typeof memorySinkOptions>;
