@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Problem } from '../errors.ts';
-import { nearestName } from '../lib/nearest-name.ts';
+import { type ModelHeader, readHeader } from './model-header.ts';
 import { lineAndColumn } from './sql-text.ts';
 
 /** Layers from the bottom up. A model reads its own layer or a lower one, and ODS tables. */
@@ -19,18 +19,6 @@ export interface ModelFile {
   readonly sql: string;
   readonly header: ModelHeader;
 }
-
-export interface ModelHeader {
-  /** Columns that identify a row, when declared. */
-  readonly key?: readonly string[];
-  /** Where `key` is declared, for messages. */
-  readonly keyOffset?: number;
-  readonly description?: string;
-  readonly owner?: string;
-  readonly freshness?: string;
-}
-
-const headerKeys = ['key', 'description', 'owner', 'freshness'] as const;
 
 /** All model files of a folder; what is wrong with names and headers is in `problems`. */
 export async function readModels(
@@ -60,7 +48,8 @@ export function parseModelFile(
   if (!/^[a-z_][a-z0-9_]*$/i.test(short)) {
     problems.push(problemAt(file, text, 0, `The file name ${short}.sql is no table name.`));
   }
-  const header = readHeader(text, file, problems);
+  const { header, problems: wrong } = readHeader(text);
+  problems.push(...wrong.map(({ offset, message }) => problemAt(file, text, offset, message)));
   const sql = text.replace(/\s*;\s*$/, '');
   return { model: { name: `${layer}.${short}`, layer, file, sql, header }, problems };
 }
@@ -70,36 +59,6 @@ export function problemAt(file: string, text: string, offset: number, message: s
   const { line, column } = lineAndColumn(text, offset);
   const where = `${file}:${line}:${column}`;
   return { code: 'CDC_LAYERS_INVALID', where, message, severity: 'error' };
-}
-
-/** Comment lines at the top of the form `-- word: value`; other comments are free text. */
-function readHeader(text: string, file: string, problems: Problem[]): ModelHeader {
-  const values = new Map<string, { value: string; offset: number }>();
-  let offset = 0;
-  for (const line of text.split('\n')) {
-    if (line.trim() !== '' && !line.trimStart().startsWith('--')) break;
-    const match = /^(\s*--\s*)([a-z]+):(?:\s+|$)(.*)$/.exec(line);
-    const [, lead = '', word = '', value = ''] = match ?? [];
-    if (match && !headerKeys.some((key) => key === word)) {
-      const near = nearestName(word, headerKeys);
-      const hint = near ? ` Did you mean "${near}"?` : ` Known are ${headerKeys.join(', ')}.`;
-      const message = `There is no header "${word}".${hint}`;
-      problems.push(problemAt(file, text, offset + lead.length, message));
-    } else if (match) {
-      values.set(word, { value: value.trim(), offset: offset + lead.length });
-    }
-    offset += line.length + 1;
-  }
-  const key = values.get('key');
-  const texts = ['description', 'owner', 'freshness'].flatMap((word) => {
-    const value = values.get(word)?.value;
-    return value ? [[word, value]] : [];
-  });
-  const columns = key?.value.split(',').map((column) => column.trim()) ?? [];
-  return {
-    ...(columns.length > 0 && key ? { key: columns, keyOffset: key.offset } : {}),
-    ...Object.fromEntries(texts),
-  };
 }
 
 async function sqlFiles(folder: string): Promise<string[]> {

@@ -13,8 +13,58 @@ test('a header is read, the text keeps its offsets', () => {
   const text = '-- one order a row\n-- key: a, b\n-- owner: sales\n\nSELECT a, b FROM x.y;\n';
   const { model: parsed, problems } = model('dwd.wide', text);
   expect(problems).toEqual([]);
-  expect(parsed.header).toEqual({ key: ['a', 'b'], keyOffset: 22, owner: 'sales' });
+  const nothing = { audits: [], allowedLint: [] };
+  expect(parsed.header).toEqual({ key: ['a', 'b'], keyOffset: 27, owner: 'sales', ...nothing });
   expect(parsed.sql).toBe(text.slice(0, -2));
+});
+
+test.each([
+  ['500 ms', 500],
+  ['1 s', 1_000],
+  ['5 min', 300_000],
+  ['1.5h', 5_400_000],
+])('a freshness of %s is understood', (text, freshnessMs) => {
+  const { model: parsed, problems } = model('dwd.wide', `-- freshness: ${text}\nSELECT 1`);
+  expect(problems).toEqual([]);
+  expect(parsed.header).toMatchObject({ freshness: text, freshnessMs });
+});
+
+test.each(['soon', '5', '5 minutes', '0 s', '-1 s'])('a freshness of %s is a problem', (text) => {
+  const { model: parsed, problems } = model('dwd.wide', `-- freshness: ${text}\nSELECT 1`);
+  expect(problems).toMatchObject([
+    { where: 'layers/dwd/wide.sql:1:15', message: expect.stringContaining('500 ms, 1 s, 5 min') },
+  ]);
+  expect(parsed.header.freshnessMs).toBeUndefined();
+});
+
+test.each([
+  ['-- owner: a\n-- owner: b\nSELECT 1', '2:4', 'there twice'],
+  ['-- owner:\nSELECT 1', '1:4', 'has no value'],
+  ['-- key: a,, b\nSELECT 1', '1:9', 'comma too many'],
+  ['-- key: a, b, a\nSELECT 1', '1:9', 'names a twice'],
+  ['-- lint: select-star\nSELECT 1', '1:10', '-- lint: allow'],
+])('the header of %j has a problem', (sql, place, words) => {
+  expect(model('dwd.wide', sql).problems).toMatchObject([
+    { where: `layers/dwd/wide.sql:${place}`, message: expect.stringContaining(words) },
+  ]);
+});
+
+test('audits and lint lines repeat, and an audit goes on until its parentheses close', () => {
+  const text = `-- audit: unique(a)
+-- lint: allow select-star, unused-model
+-- audit: none(SELECT ')'
+--   FROM dwd.wide) warn
+-- a remark
+SELECT a`;
+  const { model: parsed, problems } = model('dwd.wide', text);
+  expect(problems).toEqual([]);
+  const [first, second] = parsed.header.audits;
+  expect(first).toEqual({ text: 'unique(a)', offset: 10 });
+  expect(second?.text).toMatch(/^none\(SELECT '\)' +FROM dwd.wide\) warn$/);
+  const from = (second?.offset ?? 0) + (second?.text.indexOf('FROM') ?? 0);
+  expect(text.slice(from, from + 4)).toBe('FROM');
+  const allowed = parsed.header.allowedLint.map((code) => code.text);
+  expect(allowed).toEqual(['select-star', 'unused-model']);
 });
 
 test('an unknown header is named with its place and the nearest known one', () => {
