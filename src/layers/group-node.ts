@@ -9,6 +9,7 @@ import {
   renderKeyItems,
   type Scope,
 } from './maintained-node.ts';
+import { groupSource, type NodeSource } from './node-sources.ts';
 import {
   hiddenPrefix,
   isNullable,
@@ -71,6 +72,15 @@ export class GroupNode implements MaintainedNode {
       isKeyed: true,
     };
     this.reads = [draft.source.name];
+  }
+
+  get sources(): readonly NodeSource[] {
+    const { bound, source: relation, sourceColumns: columns, edits, alias } = this.#draft;
+    const equal = this.refreshKey.map((stored, index) => {
+      return { expression: this.#groups[index] ?? '', stored };
+    });
+    const own = { relation, columns, equal, edits, alias: alias ?? stageAlias };
+    return [groupSource(bound, this.columns, { ...own, isStage: alias === undefined })];
   }
 
   affectedKeys(changes: Changes): string | undefined {

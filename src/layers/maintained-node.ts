@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
+import type { NodeSource } from './node-sources.ts';
 import { nullSafe, type Relation, type TypedColumn } from './relation.ts';
 import { renderTuple } from './sql-text.ts';
 
@@ -14,6 +15,8 @@ export interface MaintainedNode {
   /** The leading part of the key that is recomputed as one: driving key, or group. */
   readonly refreshKey: readonly TypedColumn[];
   readonly reads: readonly string[];
+  /** Which rows a stored row is made of, for `layers explain`; absent when that cannot be told. */
+  readonly sources?: readonly NodeSource[];
   /** SELECT of `k1`, `k2`, ... : at least the refresh keys whose rows may differ; undefined when none can. */
   affectedKeys(changes: Changes): string | undefined;
   /** SELECT of `columns`, in order, limited to the scope; of everything when undefined. */

@@ -10,6 +10,7 @@ import {
   renderKeyItems,
   type Scope,
 } from './maintained-node.ts';
+import { type NodeSource, rowSources } from './node-sources.ts';
 import {
   hiddenPrefix,
   isNullable,
@@ -85,6 +86,12 @@ export class RowNode implements MaintainedNode {
       isKeyed: true,
     };
     this.reads = [...new Set(this.#bound.relations.map(({ relation }) => relation.name))];
+  }
+
+  get sources(): readonly NodeSource[] {
+    const { items } = this.#draft;
+    const keyOf = (bound: BoundRelation) => this.#storedKey(bound);
+    return rowSources(this.#bound, this.columns, { ...(items && { items }), keyOf });
   }
 
   affectedKeys(changes: Changes): string | undefined {

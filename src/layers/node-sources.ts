@@ -1,0 +1,151 @@
+import { quoteIdentifier } from '../engine/sql-quote.ts';
+import type { BoundRelation, BoundSelect } from './binding.ts';
+import type { Relation, TypedColumn } from './relation.ts';
+import type { SelectItem } from './select-text.ts';
+import type { Edit, Span } from './sql-text.ts';
+
+/**
+ * Where the rows are found that a stored row of a node is made of: those of `relation`, called `alias`,
+ * whose expressions equal the row's columns (NULL equals NULL). With no equalities it is made of all rows.
+ */
+export interface NodeSource {
+  readonly relation: Relation;
+  readonly alias: string;
+  readonly equal: readonly SourceEquality[];
+  /** Only rows for which this holds. */
+  readonly where?: string;
+  /** Columns of the relation that the node can mean. */
+  readonly columns: readonly TypedColumn[];
+  readonly reads: readonly ColumnRead[];
+}
+
+export interface SourceEquality {
+  /** Over the columns of the source. */
+  readonly expression: string;
+  readonly stored: TypedColumn;
+}
+
+/** A stored column is computed from this column of the source; `isPlain` when it is nothing else. */
+export interface ColumnRead {
+  readonly stored: string;
+  readonly column: string;
+  readonly isPlain: boolean;
+}
+
+/** Of a row of joined relations; `keyOf` gives the stored columns that hold a relation's key. */
+export function rowSources(
+  bound: BoundSelect,
+  stored: readonly TypedColumn[],
+  { items, keyOf }: { items?: readonly string[]; keyOf: (bound: BoundRelation) => TypedColumn[] },
+): NodeSource[] {
+  const reads = items ? stageReads(bound, stored, items) : itemReads(bound, stored);
+  return bound.relations.map((source) => {
+    const { relation, alias, columns } = source;
+    const places = keyOf(source);
+    const equal = relation.key.flatMap(({ name }, part): SourceEquality[] => {
+      const place = places[part];
+      return place === undefined ? [] : [{ expression: quoteIdentifier(name), stored: place }];
+    });
+    return { relation, alias, equal, columns, reads: reads.get(alias) ?? [] };
+  });
+}
+
+/** Of a group: the rows of its only source that are in the group. */
+export function groupSource(
+  bound: BoundSelect,
+  stored: readonly TypedColumn[],
+  source: Pick<NodeSource, 'relation' | 'alias' | 'equal' | 'columns'> & {
+    readonly edits: readonly Edit[];
+    readonly isStage: boolean;
+  },
+): NodeSource {
+  const { edits, isStage, ...own } = source;
+  const nameOf = (use: Span & { name: string }) => {
+    if (!isStage) return use.name;
+    const edit = edits.find(({ start, end }) => start === use.start && end === use.end);
+    return own.columns.find(({ name }) => quoteIdentifier(name) === edit?.text)?.name;
+  };
+  const reads = bound.select.items.flatMap((item, index): ColumnRead[] => {
+    const name = stored[index]?.name;
+    if (name === undefined) return [];
+    const plain = bound.plainColumn(item.expression);
+    const columns = usesOf(bound, item.expression).flatMap((use) => nameOf(use) ?? []);
+    return [...new Set(columns)].map((column) => {
+      return { stored: name, column, isPlain: plain !== undefined };
+    });
+  });
+  const { where } = bound.select;
+  return { ...own, ...(where && !isStage && { where: bound.expanded(where) }), reads };
+}
+
+type ReadsByAlias = Map<string, ColumnRead[]>;
+
+function itemReads(bound: BoundSelect, stored: readonly TypedColumn[]): ReadsByAlias {
+  const reads: ReadsByAlias = new Map();
+  const { items } = bound.select;
+  if (items.some(({ isStar }) => isStar)) {
+    for (const { name } of stored) {
+      const owners = bound.relations.filter(({ columns }) => columns.some((c) => c.name === name));
+      if (owners.length !== 1) continue;
+      for (const { alias } of owners)
+        add(reads, alias, { stored: name, column: name, isPlain: true });
+    }
+    return reads;
+  }
+  for (const [index, item] of items.entries()) {
+    const name = stored[index]?.name;
+    if (name === undefined) continue;
+    for (const read of readsOf(bound, item)) add(reads, read.alias, { ...read, stored: name });
+  }
+  return reads;
+}
+
+function readsOf(bound: BoundSelect, item: SelectItem) {
+  const isPlain = bound.plainColumn(item.expression) !== undefined;
+  return usesOf(bound, item.expression).flatMap((use) => {
+    const alias = bound.ownerOf(use);
+    return alias === undefined ? [] : [{ alias, column: use.name, isPlain }];
+  });
+}
+
+/** A stage has the columns themselves, as `alias.column AS name`. */
+function stageReads(
+  bound: BoundSelect,
+  stored: readonly TypedColumn[],
+  items: readonly string[],
+): ReadsByAlias {
+  const reads: ReadsByAlias = new Map();
+  for (const [index, item] of items.entries()) {
+    const name = stored[index]?.name;
+    if (name === undefined) continue;
+    for (const { alias, columns } of bound.relations) {
+      const column = columns.find((own) => {
+        return item.startsWith(`${quoteIdentifier(alias)}.${quoteIdentifier(own.name)} AS `);
+      });
+      if (column) add(reads, alias, { stored: name, column: column.name, isPlain: true });
+    }
+  }
+  return reads;
+}
+
+function add(reads: ReadsByAlias, alias: string, read: ColumnRead & { alias?: string }): void {
+  const { stored, column, isPlain } = read;
+  const known = reads.get(alias) ?? [];
+  reads.set(alias, known);
+  if (!known.some((other) => other.stored === stored && other.column === column)) {
+    known.push({ stored, column, isPlain });
+  }
+}
+
+/** Columns that an expression reads, also through names of the SELECT list. */
+function usesOf(bound: BoundSelect, span: Span) {
+  const found = bound.usesIn(span);
+  const direct = found.filter((use) => bound.ownerOf(use) !== undefined);
+  const indirect = found.flatMap((use): typeof found => {
+    if (use.table !== undefined || bound.ownerOf(use) !== undefined) return [];
+    const item = bound.select.items.find(({ alias }) => alias === use.name);
+    const isInside = item && use.start >= item.start && use.end <= item.end;
+    return item === undefined || isInside ? [] : usesOf(bound, item.expression);
+  });
+  return [...direct, ...indirect];
+}
