@@ -80,7 +80,7 @@ interface LibraryToken {
 }
 
 /** The library counts code points, JavaScript UTF-16 units; they differ only beyond the BMP. */
-function codePointOffsets(sql: string): (offset: number) => number {
+export function codePointOffsets(sql: string): (offset: number) => number {
   if (!/[\u{10000}-\u{10ffff}]/u.test(sql)) return (offset) => offset;
   const starts: number[] = [];
   let at = 0;
