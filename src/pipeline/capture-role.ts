@@ -67,6 +67,7 @@ export class CaptureRole implements AsyncDisposable {
       source: stages.source,
       router: stages.router,
       log: stages.log,
+      catalog: stages.catalog,
       logger,
       parallelTables: parallelTables(config),
       only: only ?? (() => true),

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import type { Catalog } from '../catalog/catalog.ts';
 import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import { CdcError } from '../errors.ts';
@@ -15,14 +16,18 @@ import {
   streamCheckpoint,
   type TableSnapshot,
 } from './capture-state.ts';
+import { Resender } from './resender.ts';
 import { followChangedRules } from './route-changes.ts';
 import { RoutedLog } from './routed-log.ts';
+import { StreamTurn } from './stream-turn.ts';
 import { supervise } from './supervisor.ts';
 
 export interface CaptureOptions {
   readonly source: Source;
   readonly router: Router;
   readonly log: ChangeLog;
+  /** Where others ask for rows to be sent again. */
+  readonly catalog: Catalog;
   readonly logger: Logger;
   readonly parallelTables: number;
   /** Which tables get a snapshot. */
@@ -44,6 +49,8 @@ export class Capture {
   readonly #only: CaptureOptions['only'];
   readonly #onError: CaptureOptions['onError'];
   readonly #queue: PQueue;
+  readonly #resender: Resender;
+  readonly #turn = new StreamTurn();
   /** Tables being read now or waiting; aborting the controller ends the read. */
   readonly #reading = new Map<TableId, { abort: AbortController; ended: Promise<void> }>();
   #signal: AbortSignal = AbortSignal.abort();
@@ -60,6 +67,11 @@ export class Capture {
     this.#only = options.only;
     this.#onError = options.onError;
     this.#queue = new PQueue({ concurrency: options.parallelTables });
+    this.#resender = new Resender({
+      ...{ source: options.source, routed: this.#routed, log, catalog: options.catalog },
+      logger: this.#logger,
+      betweenTransactions: (work) => this.#turn.between(this.#signal, work),
+    });
     this.#source.onSnapshotNeeded((table) => {
       if (!this.#signal.aborted) this.#enqueue(table);
     });
@@ -78,6 +90,8 @@ export class Capture {
     await this.#followChangedRules();
     await this.#readLookup();
     const streaming = this.#stream(this.#signal);
+    const resending = this.#resender.run(this.#signal);
+    resending.catch(this.#fail);
     for (const table of await this.missingTables()) this.#enqueue(table);
     this.#queue
       .onIdle()
@@ -88,7 +102,7 @@ export class Capture {
       await this.#queue.onIdle();
     } finally {
       stop.abort();
-      await Promise.allSettled([streaming, this.#queue.onIdle()]);
+      await Promise.allSettled([streaming, resending, this.#queue.onIdle()]);
     }
   }
 
@@ -132,6 +146,7 @@ export class Capture {
     const from = this.#log.checkpoint<Position>(streamCheckpoint);
     if (from === undefined)
       throw new CdcError('CDC_NOT_INITIALIZED', 'There is no stream position.');
+    this.#turn.begin();
     // One append is under way while the next batch is decoded; the log keeps their order.
     let appending: Promise<unknown> = Promise.resolve();
     // An append that fails is told at once, not when the source has something new.
@@ -140,7 +155,7 @@ export class Capture {
     try {
       for await (const item of this.#source.stream(from, streaming)) {
         await appending;
-        appending = this.#appendItem(item, signal);
+        appending = this.#turn.append(item.open, signal, () => this.#appendItem(item, signal));
         appending.catch(() => failed.abort());
       }
       await appending;

@@ -84,6 +84,7 @@ export class Pipeline implements AsyncDisposable {
       source: stages.source,
       router: stages.router,
       log: stages.log,
+      catalog: stages.catalog,
       logger: options.logger,
       parallelTables: parallelTables(config),
       only: options.only ?? (() => true),

@@ -23,6 +23,8 @@ export interface RoutedAppend {
   /** Asked for when it is known what becomes of the batch. */
   readonly checkpoints: (routed: Routed) => Readonly<Record<string, unknown>>;
   readonly open?: boolean;
+  /** The log keeps rows routed like those of the stream as a chunk of a snapshot: they are no transaction. */
+  readonly storedAs?: 'snapshot';
   readonly signal: AbortSignal;
 }
 
@@ -108,8 +110,9 @@ export class RoutedLog {
     const state = (isStream ? this.#open : undefined) ?? this.#stored;
     const routed = this.#router.route(batch, state);
     const checkpoints = { ...options.checkpoints(routed), ...this.#checkpointsOf(batch, routed) };
-    const { open = false, signal } = options;
-    const appended = this.#log.append([routed.batch], { checkpoints, open, signal });
+    const { open = false, signal, storedAs: origin } = options;
+    const stored = origin === undefined ? routed.batch : { ...routed.batch, origin };
+    const appended = this.#log.append([stored], { checkpoints, open, signal });
     const after = state.after(batch, routed);
     await appended;
     if (open) {

@@ -1,5 +1,5 @@
-import type { ChangeBatch } from '../change/change-batch.ts';
-import type { Position } from '../change/position.ts';
+import type { ChangeBatch, RowsSection } from '../change/change-batch.ts';
+import type { Position, Version } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { Problem } from '../errors.ts';
@@ -56,6 +56,18 @@ export interface Source extends AsyncDisposable {
     resume: SnapshotProgress | undefined,
     signal: AbortSignal,
   ): AsyncIterable<SnapshotItem>;
+
+  /**
+   * Rows with these keys (written as in SnapshotProgress.lastKey) as they are now, all of one version; of keys that the table
+   * does not have, deletes. What the stream has delivered is visible to it, and it may see more. Throws a transient error
+   * while the table is not as `schema` says. Absent where there is nothing to read rows from.
+   */
+  readRows?(
+    schema: TableSchema,
+    keys: readonly (readonly string[])[],
+    version: Version,
+    signal: AbortSignal,
+  ): Promise<RowsSection>;
 
   /** The stream found a table that needs a new snapshot (DDL whose effect on old rows is unknown, a new table). */
   onSnapshotNeeded(listener: (table: TableId) => void): void;

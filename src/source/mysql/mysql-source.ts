@@ -1,5 +1,5 @@
-import type { SchemaSection } from '../../change/change-batch.ts';
-import { type Position, versionOf } from '../../change/position.ts';
+import type { RowsSection, SchemaSection } from '../../change/change-batch.ts';
+import { type Position, type Version, versionOf } from '../../change/position.ts';
 import type { TableId } from '../../change/table-id.ts';
 import type { TableSchema } from '../../change/table-schema.ts';
 import { CdcError, type Problem } from '../../errors.ts';
@@ -13,6 +13,7 @@ import { SchemaReader } from './schema/schema-reader.ts';
 import { ServerProbe } from './schema/server-probe.ts';
 import { readServerInfo, replicaIdOf, type ServerInfo } from './server-info.ts';
 import { positionAt, readBinlogBytes, readBinlogEnd } from './server-position.ts';
+import { readKeyRows } from './snapshot/key-rows.ts';
 import { TableSnapshot } from './snapshot/table-snapshot.ts';
 import { openWatermarks, readSafePosition, type WatermarkContext } from './snapshot/watermark.ts';
 
@@ -130,6 +131,26 @@ export class MysqlSource implements Source {
       }
     } catch (error) {
       if (!signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener('abort', end);
+      await session[Symbol.asyncDispose]();
+    }
+  }
+
+  async readRows(
+    schema: TableSchema,
+    keys: readonly (readonly string[])[],
+    version: Version,
+    signal: AbortSignal,
+  ): Promise<RowsSection> {
+    const { session, server, schemas } = await this.#connect();
+    const end = () => session.destroy();
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      return await readKeyRows(keys, version, {
+        ...{ session, schemas, schema },
+        openWatermarks: (reader) => openWatermarks(reader, this.#watermarkContext(server)),
+      });
     } finally {
       signal.removeEventListener('abort', end);
       await session[Symbol.asyncDispose]();

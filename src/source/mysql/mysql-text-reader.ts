@@ -1,15 +1,15 @@
 import type { Position } from '../../change/position.ts';
 import type { TableId } from '../../change/table-id.ts';
-import type { ColumnType } from '../../change/table-schema.ts';
 import { CdcError } from '../../errors.ts';
 import { ByteWriter } from '../../lib/byte-writer.ts';
 import { MysqlSession } from './connection.ts';
 import type { MysqlSourceOptions } from './options.ts';
-import { type ColumnDescription, SchemaReader } from './schema/schema-reader.ts';
+import { SchemaReader } from './schema/schema-reader.ts';
 import { readServerInfo, type ServerInfo } from './server-info.ts';
 import { positionAt, readBinlogEnd, readSnapshotPlace } from './server-position.ts';
 import { KeysetQuery } from './snapshot/keyset-query.ts';
 import { type PacketSink, readBatches } from './snapshot/packet-batches.ts';
+import { textExpression } from './snapshot/text-expression.ts';
 
 /** Rows of a table as the server prints them. */
 export interface TextChunk {
@@ -119,13 +119,6 @@ export class MysqlTextReader implements AsyncDisposable {
   #at(place: { file: string; offset: number }): Position {
     return positionAt(place, this.#server, this.#epoch);
   }
-}
-
-/** Floats in full; what prints as raw bytes or with zeros in front as a plain number. */
-function textExpression(name: string, type: ColumnType, { columnType }: ColumnDescription): string {
-  if (type.kind === 'float') return `${name} * 1e0`;
-  const isPlain = type.kind !== 'bit' && type.kind !== 'year' && !/ zerofill/i.test(columnType);
-  return isPlain ? name : `${name} + 0`;
 }
 
 type TsvRows = Pick<TextChunk, 'tsv' | 'rows' | 'firstKey' | 'lastKey'>;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { MemoryCatalog } from '../../../src/catalog/memory-catalog.ts';
 import type { TableSchema } from '../../../src/change/table-schema.ts';
 import { MemoryOds } from '../../../src/load/memory/memory-ods.ts';
 import { groupByTable } from '../../../src/load/table-operations.ts';
@@ -30,6 +31,7 @@ async function open() {
     const capture = new Capture({
       source,
       log,
+      catalog: new MemoryCatalog(),
       router: createRouter(optionsOf(route), { project: 'p' }),
       logger: createSilentLogger(),
       parallelTables: 2,
