@@ -1,7 +1,8 @@
 import { quoteString } from '../engine/sql-quote.ts';
 import { CdcError } from '../errors.ts';
-import { layersDatabase, nodeTables } from './layer-names.ts';
-import type { Attempt } from './node-refresh.ts';
+import { layersDatabase } from './layer-names.ts';
+import type { Attempt } from './layer-state.ts';
+import type { MaintainedNode } from './maintained-node.ts';
 import { buildColumn, signColumn } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
 
@@ -30,13 +31,13 @@ export async function setMarker(
 export async function closeAttempt(
   engine: SqlEngine,
   { build }: Attempt,
-  nodes: readonly string[],
+  nodes: readonly MaintainedNode[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
   const grown = nodes.map(
-    (node) =>
-      `SELECT ${quoteString(node)} AS node, toInt64(sum(${signColumn})) AS growth
-FROM ${nodeTables(node).delta} WHERE ${buildColumn} = ${build}`,
+    ({ relation, tables }) =>
+      `SELECT ${quoteString(relation.name)} AS node, toInt64(sum(${signColumn})) AS growth
+FROM ${tables.delta} WHERE ${buildColumn} = ${build}`,
   );
   const marked = `SELECT '' AS node, toInt64(count()) AS growth FROM ${marker} WHERE ${buildColumn} = ${build}`;
   const rows = await engine.rows<{ node: string; growth: string | number }>(

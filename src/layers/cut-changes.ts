@@ -1,8 +1,7 @@
 import { versionColumn } from '../change/table-schema.ts';
-import { nodeTables } from './layer-names.ts';
+import type { Attempt } from './layer-state.ts';
 import type { LayersCut } from './layers.ts';
 import type { Changes, Omission } from './maintained-node.ts';
-import type { Attempt } from './node-refresh.ts';
 import { buildColumn, type Relation, signColumn } from './relation.ts';
 
 /**
@@ -34,11 +33,10 @@ export class CutChanges implements Changes {
     if (!this.hasChanged(relation.name)) return undefined;
     if (relation.kind === 'table') {
       const column = relation.changeColumn ?? versionColumn;
-      return `(SELECT * FROM ${relation.physical} WHERE ${column} > ${this.#cut.from})`;
+      return `(SELECT * FROM ${relation.physical} WHERE ${column} > ${this.#cut.from.version})`;
     }
-    const { delta } = nodeTables(relation.name);
     const onlyNew = this.#omit === 'old-groups' ? ` AND ${signColumn} > 0` : '';
-    const since = `${buildColumn} >= ${this.#attempt.firstBuild}`;
-    return `(SELECT * FROM ${delta} WHERE ${since}${onlyNew})`;
+    const since = `${buildColumn} > ${this.#attempt.since}`;
+    return `(SELECT * FROM ${relation.delta} WHERE ${since}${onlyNew})`;
   }
 }

@@ -1,8 +1,10 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { BoundSelect } from './binding.ts';
+import type { NodeTables } from './layer-names.ts';
 import {
   type Changes,
   type MaintainedNode,
+  type NodeOptions,
   type Omission,
   quoteColumns,
   renderInKeys,
@@ -46,19 +48,18 @@ export class GroupNode implements MaintainedNode {
   readonly columns: readonly TypedColumn[];
   readonly refreshKey: readonly TypedColumn[];
   readonly reads: readonly string[];
+  readonly tables: NodeTables;
   readonly #draft: GroupDraft;
   readonly #hidden: readonly string[];
   readonly #groups: readonly string[];
   readonly #omit: Omission | undefined;
 
-  constructor(
-    draft: GroupDraft,
-    options: { name: string; physical: string; columns: readonly TypedColumn[]; omit?: Omission },
-  ) {
+  constructor(draft: GroupDraft, options: NodeOptions) {
     this.#draft = draft;
     this.#omit = options.omit;
     this.#groups = groupExpressions(draft);
     this.columns = options.columns;
+    this.tables = options.tables;
     const visible = options.columns.length - placeGroups(draft, 0).hidden.length;
     const { places, hidden } = placeGroups(draft, visible);
     this.#hidden = hidden;
@@ -66,7 +67,8 @@ export class GroupNode implements MaintainedNode {
     this.relation = {
       name: options.name,
       kind: 'model',
-      physical: options.physical,
+      physical: options.tables.rows,
+      delta: options.tables.delta,
       columns: options.columns.slice(0, visible),
       key: this.refreshKey,
       isKeyed: true,
@@ -77,7 +79,7 @@ export class GroupNode implements MaintainedNode {
   get sources(): readonly NodeSource[] {
     const { bound, source: relation, sourceColumns: columns, edits, alias } = this.#draft;
     const equal = this.refreshKey.map((stored, index) => {
-      return { expression: this.#groups[index] ?? '', stored };
+      return { expression: this.#groups[index] ?? '', type: stored.type, stored };
     });
     const own = { relation, columns, equal, edits, alias: alias ?? stageAlias };
     return [groupSource(bound, this.columns, { ...own, isStage: alias === undefined })];

@@ -15,14 +15,24 @@ export interface NodeTables {
   readonly keys: string;
 }
 
-export function nodeTables(node: string): NodeTables {
-  const table = (suffix: string) => `${layersDatabase}.${quoteIdentifier(node + suffix)}`;
+/**
+ * `storage` is a model's current set of tables, `dwd.x@12`: its name and the build that made them, so that a new version is
+ * built beside the old one. `stage` is what a hidden stage has after the model's name.
+ */
+export function nodeTables(storage: string, stage = ''): NodeTables {
+  const table = (suffix: string) =>
+    `${layersDatabase}.${quoteIdentifier(storage + stage + suffix)}`;
   return {
     rows: table(''),
     shadow: table('#new'),
     delta: table('#delta'),
     keys: table('#keys'),
   };
+}
+
+/** The name of the tables that a build makes for a model. */
+export function storageName(model: string, build: number): string {
+  return `${model}@${build}`;
 }
 
 /** Hidden stage of a model that aggregates joined rows. */

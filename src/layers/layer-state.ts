@@ -1,9 +1,9 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import type { LayersCut } from './layers.ts';
 import type { BuiltRows } from './model-build.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import type { LayerName, ModelFile } from './model-file.ts';
 import { parseModelFile } from './model-file.ts';
-import type { Attempt } from './node-refresh.ts';
 
 /** What the catalog keeps of a model that is built. */
 export interface ModelRecord {
@@ -13,6 +13,8 @@ export interface ModelRecord {
   /** The model's text as it was applied; the file may have been edited since. */
   readonly sql: string;
   readonly fingerprint: string;
+  /** `dwd.x@12`: the name of its tables. */
+  readonly storage: string;
   readonly way: 'keys' | 'rebuild';
   readonly why: string;
   /** Its maintained tables with their numbers of rows; the model's own and perhaps a hidden stage. */
@@ -31,8 +33,19 @@ export interface ModelRecord {
   readonly error?: string;
 }
 
+/** One attempt to bring models to a cut. */
+export interface Attempt {
+  /** Number of this attempt; grows always. */
+  readonly build: number;
+  /** Deltas of later builds than this are news to the models: those of broken attempts for the same cut are among them. */
+  readonly since: number;
+  /** An attempt for the same cut may have broken off before. */
+  readonly isRepeat: boolean;
+}
+
 /** The attempt that was begun last, for the cut after `from`. */
-interface StoredAttempt extends Attempt {
+interface StoredAttempt {
+  readonly build: number;
   readonly from: string;
   readonly isDone: boolean;
 }
@@ -66,18 +79,22 @@ export class LayerState {
    * Numbers a new attempt to refresh from the cut `from`. An attempt from the same cut as the last one,
    * or after one that did not finish, repeats it: what that one changed counts as unpublished still.
    */
-  async beginAttempt(from: bigint): Promise<Attempt> {
+  async beginAttempt(from: LayersCut['from']): Promise<Attempt> {
     const last = this.#catalog.get<StoredAttempt>(attemptKey);
     const build = (last?.build ?? 0) + 1;
-    const isRepeat = last !== undefined && (last.from === String(from) || !last.isDone);
-    const attempt = { build, firstBuild: isRepeat ? last.firstBuild : build };
-    await this.#catalog.put(attemptKey, { ...attempt, from: String(from), isDone: false });
-    return attempt;
+    const isRepeat = last !== undefined && (last.from === String(from.version) || !last.isDone);
+    const begun: StoredAttempt = { build, from: String(from.version), isDone: false };
+    await this.#catalog.put(attemptKey, begun);
+    return { build, since: from.build, isRepeat };
   }
 
   /** The attempt is through: its records and its end are one commit. */
-  async endAttempt(from: bigint, attempt: Attempt, records: readonly ModelRecord[]): Promise<void> {
-    const ended: StoredAttempt = { ...attempt, from: String(from), isDone: true };
+  async endAttempt(
+    from: LayersCut['from'],
+    { build }: Attempt,
+    records: readonly ModelRecord[],
+  ): Promise<void> {
+    const ended: StoredAttempt = { build, from: String(from.version), isDone: true };
     await this.#catalog.batch({ ...recordValues(records), [attemptKey]: ended });
   }
 
@@ -85,7 +102,7 @@ export class LayerState {
   async nextBuild(): Promise<number> {
     const last = this.#catalog.get<StoredAttempt>(attemptKey);
     const build = (last?.build ?? 0) + 1;
-    const idle: StoredAttempt = { build, firstBuild: build, from: '', isDone: true };
+    const idle: StoredAttempt = { build, from: '', isDone: true };
     await this.#catalog.put(attemptKey, last === undefined ? idle : { ...last, build });
     return build;
   }
@@ -100,7 +117,7 @@ export function recordOf(
   before: ModelRecord | undefined,
   built: BuiltRows & { isRead: boolean; ms: number; build: number },
 ): ModelRecord {
-  const { model, way, why, fingerprint } = compiled;
+  const { model, way, why, fingerprint, storage } = compiled;
   const key = visibleKey(compiled);
   return {
     name: model.name,
@@ -108,6 +125,7 @@ export function recordOf(
     file: model.file,
     sql: model.sql,
     fingerprint,
+    storage,
     way,
     why,
     nodeRows: built.nodeRows,

@@ -40,8 +40,8 @@ export interface Layers {
 }
 
 export interface LayersCut {
-  /** The last published cut: rows above it have changed. */
-  readonly from: Version;
+  /** The last published cut: rows of tables above its version have changed, of models those of later builds. */
+  readonly from: { readonly version: Version; readonly build: number };
   readonly to: Version;
   /** Tables that may have changed; others are not looked at. */
   readonly tables: ReadonlySet<TableId>;

@@ -1,8 +1,15 @@
 import { CdcError, type Problem } from '../errors.ts';
 import { clearMarker, closeAttempt, createMarker, setMarker } from './attempt-marker.ts';
 import { CutChanges } from './cut-changes.ts';
-import { nodeTables } from './layer-names.ts';
-import { LayerState, type ModelRecord, modelOf, recordOf } from './layer-state.ts';
+import { storageName } from './layer-names.ts';
+import {
+  type Attempt,
+  currentBuild,
+  LayerState,
+  type ModelRecord,
+  modelOf,
+  recordOf,
+} from './layer-state.ts';
 import type {
   LayerStatus,
   Layers,
@@ -18,8 +25,7 @@ import { type ModelFile, readModels } from './model-file.ts';
 import { ModelRefresher, type ModelRun, withGrowth } from './model-refresher.ts';
 import { compileModels, type ModelSet } from './model-set.ts';
 import { type LayerDifference, verifyModel } from './model-verification.ts';
-import type { Attempt } from './node-refresh.ts';
-import { databaseStatements, dropStatements } from './node-storage.ts';
+import { createView, databaseStatements, dropTables, dropView } from './node-storage.ts';
 import { type PlanInput, planModels } from './plan-models.ts';
 import { runInOrder } from './run-in-order.ts';
 import { findSmallTables } from './small-tables.ts';
@@ -77,7 +83,7 @@ export class MaintainedLayers implements Layers {
     const { engine, options, omit } = this.#setup;
     const models = await this.#active();
     const begun = await this.#state.beginAttempt(cut.from);
-    const attempt = omit === 'kept-deltas' ? { ...begun, firstBuild: begun.build } : begun;
+    const attempt = omit === 'kept-deltas' ? { ...begun, since: begun.build - 1 } : begun;
     await this.#tidy(models, attempt, signal);
     await setMarker(engine, attempt, signal);
     const changes = new CutChanges(cut, attempt, omit);
@@ -102,16 +108,16 @@ export class MaintainedLayers implements Layers {
   }
 
   async rebuild(tables: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-    const models = await this.#active();
-    const stale = new Set<string>(tables);
-    const readers = models.filter(({ model, reads }) => {
-      const isReader = reads.some((name) => stale.has(name));
-      if (isReader) stale.add(model.name);
-      return isReader;
+    const readers = readersOf(await this.#active(), tables);
+    const build = currentBuild(this.#setup.catalog) + 1;
+    const { compiled } = await this.#compileBuilt((name) => {
+      return readers.has(name) ? storageName(name, build) : this.#record(name).storage;
     });
-    await runInOrder(named(readers), ({ name, compiled }) => {
-      return this.#build(compiled, this.#record(name).isRead, signal);
+    const rebuilt = compiled.filter(({ model }) => readers.has(model.name));
+    await runInOrder(named(rebuilt), (each) => {
+      return this.#build(each.compiled, this.#record(each.name).isRead, signal);
     });
+    this.#models = compiled;
   }
 
   async verify(signal: AbortSignal): Promise<LayerDifference[]> {
@@ -139,24 +145,31 @@ export class MaintainedLayers implements Layers {
   async #planInput(): Promise<PlanInput> {
     const { folder } = this.#setup;
     const files = await readModels(folder);
-    const set = await this.#compile(files.models);
+    const build = currentBuild(this.#setup.catalog) + 1;
+    const set = await this.#compile(files.models, (name, fingerprint) => {
+      const record = this.#loadRecords().get(name);
+      const isBuilt = record?.fingerprint === fingerprint && record.error === undefined;
+      return isBuilt ? record.storage : storageName(name, build);
+    });
     const problems = [...files.problems, ...set.problems];
     const tables = new Set(this.#setup.tables().keys());
     return { ...set, files: files.models, problems, records: this.#loadRecords(), tables };
   }
 
-  #compile(models: readonly ModelFile[]): Promise<ModelSet> {
+  #compile(
+    models: readonly ModelFile[],
+    storageOf: (name: string, fingerprint: string) => string,
+  ): Promise<ModelSet> {
     const { engine, omit } = this.#setup;
     const schemas = this.#setup.tables();
-    return compileModels(models, { engine, schemas, ...(omit ? { omit } : {}) });
+    return compileModels(models, { engine, schemas, storageOf, ...(omit ? { omit } : {}) });
   }
 
   /** The built models, compiled from the text they were built from. */
   async #active(): Promise<readonly CompiledModel[]> {
     const signature = this.#schemaSignature();
     if (this.#models !== undefined && this.#schemas === signature) return this.#models;
-    const records = this.#loadRecords();
-    const set = await this.#compile([...records.values()].map(modelOf));
+    const set = await this.#compileBuilt((name) => this.#record(name).storage);
     for (const [name, problems] of set.failed) this.#fail(name, problems);
     for (const { model, fingerprint } of set.compiled) {
       const record = this.#record(model.name);
@@ -167,6 +180,11 @@ export class MaintainedLayers implements Layers {
     this.#models = set.compiled;
     this.#schemas = signature;
     return set.compiled;
+  }
+
+  /** The built models from the text they were built from, in the tables they have or get. */
+  #compileBuilt(storageOf: (name: string) => string): Promise<ModelSet> {
+    return this.#compile([...this.#loadRecords().values()].map(modelOf), storageOf);
   }
 
   #schemaSignature(): string {
@@ -197,9 +215,10 @@ export class MaintainedLayers implements Layers {
     const build = await this.#state.nextBuild();
     const built = await buildModel(compiled, { engine, build, isRead, signal });
     const ms = Math.round(performance.now() - startedAt);
-    await this.#store(
-      recordOf(compiled, this.#loadRecords().get(name), { ...built, isRead, ms, build }),
-    );
+    const before = this.#loadRecords().get(name);
+    await this.#store(recordOf(compiled, before, { ...built, isRead, ms, build }));
+    await engine.command(createView(compiled), { signal });
+    if (before !== undefined) await this.#run(dropTables(before), signal);
     logger.info({ component: 'layers', model: name, rows: built.rows, ms }, 'Built a model.');
   }
 
@@ -207,12 +226,14 @@ export class MaintainedLayers implements Layers {
     const names = new Set(files.map(({ name }) => name));
     for (const record of [...records.values()]) {
       if (names.has(record.name)) continue;
-      for (const statement of dropStatements(record.name, Object.keys(record.nodeRows))) {
-        await this.#setup.engine.command(statement, { signal });
-      }
+      await this.#run([dropView(record.name), ...dropTables(record)], signal);
       await this.#state.forget(record.name);
       this.#loadRecords().delete(record.name);
     }
+  }
+
+  async #run(statements: readonly string[], signal: AbortSignal): Promise<void> {
+    for (const statement of statements) await this.#setup.engine.command(statement, { signal });
   }
 
   /** A built model whose source has changed under it stops alone; only a changed text is the user's mistake. */
@@ -245,7 +266,7 @@ export class MaintainedLayers implements Layers {
   /** Once in a while: throws away what published cuts have left, and looks at the sizes of tables. */
   async #tidy(
     models: readonly CompiledModel[],
-    { build, firstBuild }: Attempt,
+    { isRepeat }: Attempt,
     signal: AbortSignal,
   ): Promise<void> {
     this.#refreshesSinceTidy += 1;
@@ -254,10 +275,9 @@ export class MaintainedLayers implements Layers {
     for (const sql of [createMarker, clearMarker]) await engine.command(sql, { signal });
     this.#isSmall = await findSmallTables(engine, options.smallTableRows, signal);
     // A repeated attempt still needs the deltas of those before it.
-    if (build !== firstBuild) return;
-    for (const { relation } of models.flatMap(({ nodes }) => nodes)) {
-      const { delta, keys } = nodeTables(relation.name);
-      for (const table of [delta, keys]) {
+    if (isRepeat) return;
+    for (const { tables } of models.flatMap(({ nodes }) => nodes)) {
+      for (const table of [tables.delta, tables.keys]) {
         await engine.command(`TRUNCATE TABLE IF EXISTS ${table}`, { signal });
       }
     }
@@ -301,6 +321,20 @@ function readyModels({ compiled }: PlanInput, tables: ReadonlySet<string>): Comp
     if (isReady) ready.add(model.name);
     return isReady;
   });
+}
+
+/** Direct and indirect readers of these. */
+function readersOf(
+  models: readonly CompiledModel[],
+  names: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const stale = new Set<string>(names);
+  const readers = models.filter(({ model, reads }) => {
+    const isReader = reads.some((name) => stale.has(name));
+    if (isReader) stale.add(model.name);
+    return isReader;
+  });
+  return new Set(readers.map(({ model }) => model.name));
 }
 
 function assertApplicable({ files, failed, records, problems }: PlanInput): void {

@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
+import type { NodeTables } from './layer-names.ts';
 import type { NodeSource } from './node-sources.ts';
 import { nullSafe, type Relation, type TypedColumn } from './relation.ts';
 import { renderTuple } from './sql-text.ts';
@@ -17,10 +18,20 @@ export interface MaintainedNode {
   readonly reads: readonly string[];
   /** Which rows a stored row is made of, for `layers explain`; absent when that cannot be told. */
   readonly sources?: readonly NodeSource[];
+  readonly tables: NodeTables;
   /** SELECT of `k1`, `k2`, ... : at least the refresh keys whose rows may differ; undefined when none can. */
   affectedKeys(changes: Changes): string | undefined;
   /** SELECT of `columns`, in order, limited to the scope; of everything when undefined. */
   recompute(scope: Scope | undefined): string;
+}
+
+/** What the compiler gives every node. */
+export interface NodeOptions {
+  readonly name: string;
+  readonly tables: NodeTables;
+  /** As the engine names and types them. */
+  readonly columns: readonly TypedColumn[];
+  readonly omit?: Omission;
 }
 
 /** The changes of a refresh, as the nodes see them. */
@@ -54,12 +65,13 @@ export type Omission =
   | 'null-safe'
   | 'kept-deltas';
 
-/** `(expressions) IN keys`, where NULL equals NULL. */
+/** `(expressions) IN keys`, where NULL equals NULL. Without expressions everything is one group. */
 export function renderInKeys(
   expressions: readonly string[],
   keys: KeySet,
   omit?: Omission,
 ): string {
+  if (expressions.length === 0) return '1';
   const safe = (expression: string, index: number) => {
     const type = keys.types[index] ?? '';
     return omit === 'null-safe' ? [expression] : nullSafe(expression, type);
@@ -74,7 +86,8 @@ export function quoteColumns(columns: readonly TypedColumn[], alias?: string): s
   return columns.map(({ name }) => prefix + quoteIdentifier(name));
 }
 
-/** `a AS k1, b AS k2`. */
+/** `a AS k1, b AS k2`; the one group of everything has a row without keys. */
 export function renderKeyItems(expressions: readonly string[]): string {
+  if (expressions.length === 0) return '1 AS k0';
   return expressions.map((expression, index) => `${expression} AS k${index + 1}`).join(', ');
 }

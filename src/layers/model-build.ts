@@ -1,8 +1,7 @@
 import { CdcError } from '../errors.ts';
 import { nodeTables } from './layer-names.ts';
 import type { CompiledModel } from './model-compiler.ts';
-import { fillShadow } from './node-refresh.ts';
-import { createDelta, createKeys, createPlainRows, createView } from './node-storage.ts';
+import { createDelta, createKeys, createPlainRows, createRows, fillRows } from './node-storage.ts';
 import type { Relation } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { lineAndColumn, quoteNames } from './sql-text.ts';
@@ -16,9 +15,8 @@ export interface BuildOptions {
 }
 
 /**
- * Builds a model in full from what it reads now, beside the old version, and puts it in its place.
- * Readers see the old rows until the swap. Can be repeated after a crash at any point. Resolves to the
- * number of rows.
+ * Builds a model in full from what it reads now, into tables of its own. Nobody sees them before they are made
+ * the current ones. Can be repeated after a crash at any point. Resolves to the number of rows.
  */
 export async function buildModel(
   compiled: CompiledModel,
@@ -32,17 +30,17 @@ export async function buildModel(
   const nodeRows: Record<string, number> = {};
   for (const node of compiled.nodes) {
     const { name } = node.relation;
-    const tables = nodeTables(name);
-    await fillShadow(node, { build }, run);
-    if (name === compiled.model.name) await assertKeyIsUnique(compiled, tables.shadow, options);
-    await putInPlace(tables, run);
-    await run(`DROP TABLE IF EXISTS ${tables.keys}`);
+    const { rows, keys } = node.tables;
+    await run(`DROP TABLE IF EXISTS ${rows}`);
+    await run(createRows(node, rows));
+    await run(fillRows(node, rows, build));
+    if (name === compiled.model.name) await assertKeyIsUnique(compiled, rows, options);
+    await run(`DROP TABLE IF EXISTS ${keys}`);
     await run(createKeys(node));
     nodeRows[name] = await countRows(node.relation, options);
   }
   await createDeltas(compiled, options);
   if (compiled.way === 'rebuild') await rebuildPlain(compiled, run, options);
-  await run(createView(compiled));
   const rows = nodeRows[compiled.model.name] ?? (await countRows(compiled.relation, options));
   return { rows, nodeRows };
 }
@@ -53,7 +51,7 @@ export async function createDeltas(compiled: CompiledModel, options: BuildOption
   for (const node of compiled.nodes) {
     const { name } = node.relation;
     const isStage = name !== compiled.model.name;
-    await engine.command(`DROP TABLE IF EXISTS ${nodeTables(name).delta}`, { signal });
+    await engine.command(`DROP TABLE IF EXISTS ${node.tables.delta}`, { signal });
     await engine.command(createDelta(node, isRead || isStage), { signal });
   }
 }
@@ -70,8 +68,8 @@ export async function rebuildPlain(
   run: (sql: string) => Promise<unknown>,
   options: Pick<BuildOptions, 'engine' | 'signal'>,
 ): Promise<void> {
-  const { model, relation } = compiled;
-  const tables = nodeTables(model.name);
+  const { model, relation, storage } = compiled;
+  const tables = nodeTables(storage);
   const names = quoteNames(relation.columns.map(({ name }) => name));
   await run(`DROP TABLE IF EXISTS ${tables.shadow}`);
   await run(createPlainRows(compiled, tables.shadow));

@@ -17,21 +17,29 @@ import { isUnsupported, readSelect, type SelectText } from './select-text.ts';
 import { canonicalSql, type ParsedSql } from './sql-parser.ts';
 import type { Edit } from './sql-text.ts';
 
+/** Where a model comes from, and what of it is stored where. */
+interface ModelOrigin {
+  /** Tables and models it reads. */
+  readonly reads: readonly string[];
+  /** Equal for models that give the same table: text without comments and spelling, and everything it reads. */
+  readonly fingerprint: string;
+  /** `dwd.x@12`: the name of its tables, see `nodeTables`. */
+  readonly storage: string;
+}
+
+type Subject = GraphModel & ModelOrigin;
+
 /** A model that the engine has accepted, with the way it is kept right. */
-export interface CompiledModel {
+export interface CompiledModel extends ModelOrigin {
   readonly model: ModelFile;
   readonly way: 'keys' | 'rebuild';
   /** In plain words, for `layers plan`. */
   readonly why: string;
   /** Columns that identify a row: as declared, or as found. Empty when unknown. */
   readonly key: readonly string[];
-  /** Tables and models it reads. */
-  readonly reads: readonly string[];
   /** In order of dependency, the model's own last; none when it is rebuilt. */
   readonly nodes: readonly MaintainedNode[];
   readonly relation: Relation;
-  /** Equal for models that give the same table: text without comments and spelling, and everything it reads. */
-  readonly fingerprint: string;
 }
 
 export interface CompilerOptions {
@@ -41,6 +49,8 @@ export interface CompilerOptions {
   readonly ods: OdsCatalog;
   /** Names of all models, also of those not compiled yet; for "did you mean". */
   readonly modelNames: readonly string[];
+  /** The name of a model's tables: those it has, or those that are to be made for this fingerprint. */
+  readonly storageOf: (model: string, fingerprint: string) => string;
   readonly omit?: Omission;
 }
 
@@ -67,7 +77,8 @@ export class ModelCompiler {
       const columns = isUnsupported(select) ? outputs : renamePlainColumns(select, outputs);
       const wrong = this.#wrongOutputs(model, columns);
       if (wrong.length > 0) return wrong;
-      const compiled = await this.#wayOf(graph, select, columns);
+      const subject = { ...graph, ...this.#origin(graph, columns) };
+      const compiled = await this.#wayOf(subject, select, columns);
       this.#compiled.set(model.name, compiled);
       return compiled;
     } catch (error) {
@@ -81,19 +92,19 @@ export class ModelCompiler {
   }
 
   async #wayOf(
-    graph: GraphModel,
+    subject: Subject,
     select: ReturnType<typeof readSelect>,
     columns: readonly TypedColumn[],
   ): Promise<CompiledModel> {
-    if (isUnsupported(select)) return this.#rebuilt(graph, columns, select.reason);
+    if (isUnsupported(select)) return this.#rebuilt(subject, columns, select.reason);
     const reason = this.#rebuildReason(select);
-    if (reason !== undefined) return this.#rebuilt(graph, columns, reason);
+    if (reason !== undefined) return this.#rebuilt(subject, columns, reason);
     try {
-      return await this.#maintained(graph, select, columns);
+      return await this.#maintained(subject, select, columns);
     } catch (error) {
       // The user's own text is valid, so what was refused is our rewriting of it.
       if (!(error instanceof CdcError) || error.code !== 'CDC_ENGINE_REJECTED') throw error;
-      return this.#rebuilt(graph, columns, `it cannot be limited to keys (${error.message})`);
+      return this.#rebuilt(subject, columns, `it cannot be limited to keys (${error.message})`);
     }
   }
 
@@ -114,56 +125,58 @@ export class ModelCompiler {
   }
 
   async #maintained(
-    graph: GraphModel,
+    subject: Subject,
     select: SelectText,
     outputs: readonly TypedColumn[],
   ): Promise<CompiledModel> {
-    const { name } = graph.model;
+    const { name } = subject.model;
     const bound = new BoundSelect(select, (table) => this.#known(table));
     if (select.groupBy.length === 0) {
-      const node = await this.#rowNode(name, { bound }, outputs);
+      const node = await this.#rowNode(subject, { name, draft: { bound }, outputs });
       const others = bound.joined.map(({ alias }) => alias).join(', ');
       const why = `rows of ${bound.driving.relation.name}${others ? `, joined with ${others}` : ''}`;
-      return this.#finish(graph, [node], why);
+      return this.#finish(subject, [node], why);
     }
     const { relation } = bound.driving;
     const by = select.groupBy.map((group) => bound.text(group)).join(', ');
     if (bound.joined.length === 0 && relation.kind === 'model') {
       const { alias, columns } = bound.driving;
       const draft = { bound, source: relation, sourceColumns: columns, alias, edits: [] };
-      const node = await this.#groupNode(name, draft, outputs);
-      return this.#finish(graph, [node], `groups of ${relation.name} by ${by}`);
+      const node = await this.#groupNode(subject, draft, outputs);
+      return this.#finish(subject, [node], `groups of ${relation.name} by ${by}`);
     }
     const stage = stageColumns(bound);
-    const rows = await this.#rowNode(stageName(name), { bound, items: stage.items });
+    const rowDraft = { bound, items: stage.items };
+    const rows = await this.#rowNode(subject, { name: stageName(name), draft: rowDraft });
     const source = rows.relation;
     const draft = { bound, source, sourceColumns: source.columns, edits: stage.edits };
-    const groups = await this.#groupNode(name, draft, outputs);
+    const groups = await this.#groupNode(subject, draft, outputs);
     const tables = bound.relations.map((each) => each.relation.name).join(', ');
-    return this.#finish(graph, [rows, groups], `groups by ${by} over stored rows of ${tables}`);
+    return this.#finish(subject, [rows, groups], `groups by ${by} over stored rows of ${tables}`);
   }
 
   async #rowNode(
-    name: string,
-    draft: RowDraft,
-    outputs: readonly TypedColumn[] = [],
+    subject: Subject,
+    node: { name: string; draft: RowDraft; outputs?: readonly TypedColumn[] },
   ): Promise<RowNode> {
+    const { name, draft, outputs = [] } = node;
     const columns = await this.#describe(describeRows(draft), outputs);
-    return new RowNode(draft, { ...this.#nodeOptions(name), columns });
+    return new RowNode(draft, { ...this.#nodeOptions(subject, name), columns });
   }
 
   async #groupNode(
-    name: string,
+    subject: Subject,
     draft: GroupDraft,
     outputs: readonly TypedColumn[],
   ): Promise<GroupNode> {
     const columns = await this.#describe(describeGroups(draft), outputs);
-    return new GroupNode(draft, { ...this.#nodeOptions(name), columns });
+    return new GroupNode(draft, { ...this.#nodeOptions(subject, subject.model.name), columns });
   }
 
-  #nodeOptions(name: string) {
+  #nodeOptions({ storage, model }: Subject, name: string) {
     const { omit } = this.#options;
-    return { name, physical: nodeTables(name).rows, ...(omit ? { omit } : {}) };
+    const tables = nodeTables(storage, name.slice(model.name.length));
+    return { name, tables, ...(omit ? { omit } : {}) };
   }
 
   /** Types of the rewritten statement with the model's own names; the hidden columns come after them. */
@@ -172,38 +185,38 @@ export class ModelCompiler {
     return described.map(({ name, type }, index) => ({ name: outputs[index]?.name ?? name, type }));
   }
 
-  #finish(graph: GraphModel, nodes: readonly MaintainedNode[], why: string): CompiledModel {
-    const { model } = graph;
+  #finish(subject: Subject, nodes: readonly MaintainedNode[], why: string): CompiledModel {
+    const { model } = subject;
     const own = nodes[nodes.length - 1];
     if (own === undefined) throw new CdcError('CDC_INTERNAL', `${model.name} has no node.`);
     const { relation } = own;
     const visible = relation.key.filter(({ name }) => !name.startsWith(hiddenPrefix));
     const key = model.header.key ?? visible.map(({ name }) => name);
-    return { model, way: 'keys', why, key, nodes, relation, ...this.#origin(graph, relation) };
+    return { ...originOf(subject), model, way: 'keys', why, key, nodes, relation };
   }
 
-  #rebuilt(graph: GraphModel, columns: readonly TypedColumn[], reason: string): CompiledModel {
-    const { model } = graph;
+  #rebuilt(subject: Subject, columns: readonly TypedColumn[], reason: string): CompiledModel {
+    const { model, storage } = subject;
     const relation: Relation = {
       name: model.name,
       kind: 'model',
-      physical: nodeTables(model.name).rows,
+      physical: nodeTables(storage).rows,
       columns,
       key: [],
       isKeyed: false,
     };
     const key = model.header.key ?? [];
-    const origin = this.#origin(graph, relation);
-    return { model, way: 'rebuild', why: reason, key, nodes: [], relation, ...origin };
+    return { ...originOf(subject), model, way: 'rebuild', why: reason, key, nodes: [], relation };
   }
 
-  #origin({ parsed, references, model }: GraphModel, { columns }: Relation) {
+  #origin({ parsed, references, model }: GraphModel, columns: readonly TypedColumn[]): ModelOrigin {
     const known = references.filter(({ name }) => this.#relation(name) !== undefined);
     const reads = [...new Set(known.map(({ name }) => name))].sort();
     const sources = reads.map((name) => [name, this.#sourceFingerprint(name, parsed)]);
     const parts = [tableFormat, canonicalSql(parsed), model.header.key ?? [], columns, sources];
-    const fingerprint = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
-    return { reads, fingerprint: fingerprint.slice(0, 32) };
+    const hash = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+    const fingerprint = hash.slice(0, 32);
+    return { reads, fingerprint, storage: this.#options.storageOf(model.name, fingerprint) };
   }
 
   /** Of a table only the key and the columns count that the model can mean. */
@@ -269,6 +282,10 @@ export class ModelCompiler {
   }
 }
 
+function originOf({ reads, fingerprint, storage }: ModelOrigin): ModelOrigin {
+  return { reads, fingerprint, storage };
+}
+
 /** The engine's own message for this names neither the mistake nor the place. */
 function outputsOfOneName(model: ModelFile, { items, parsed }: SelectText): Problem[] {
   const names = items.map(({ alias, expression: { start, end } }) => {
@@ -283,7 +300,7 @@ function outputsOfOneName(model: ModelFile, { items, parsed }: SelectText): Prob
 }
 
 /** Grows when tables of another form are stored, so that all models are built anew. */
-const tableFormat = 1;
+const tableFormat = 2;
 
 /** The engine calls `s.name` of a join `s.name`; people expect `name` where that is not taken. */
 function renamePlainColumns(select: SelectText, outputs: readonly TypedColumn[]): TypedColumn[] {

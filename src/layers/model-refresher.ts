@@ -1,11 +1,11 @@
 import { CdcError } from '../errors.ts';
 import type { CutChanges } from './cut-changes.ts';
-import type { ModelRecord } from './layer-state.ts';
+import type { Attempt, ModelRecord } from './layer-state.ts';
 import type { ModelRefresh } from './layers.ts';
-import type { Omission, Scope } from './maintained-node.ts';
+import type { MaintainedNode, Omission, Scope } from './maintained-node.ts';
 import { countRows, rebuildPlain } from './model-build.ts';
 import type { CompiledModel } from './model-compiler.ts';
-import { type Attempt, refreshNode } from './node-refresh.ts';
+import { refreshNode } from './node-refresh.ts';
 import type { LayersOptions } from './options.ts';
 import type { SqlEngine } from './sql-engine.ts';
 
@@ -14,7 +14,7 @@ export interface ModelRun {
   readonly report: ModelRefresh;
   readonly record: ModelRecord;
   /** Nodes whose rows have changed by their deltas and are not counted in the record yet. */
-  readonly grownNodes: readonly string[];
+  readonly grownNodes: readonly MaintainedNode[];
 }
 
 /** The record once it is known by how much each node has grown. */
@@ -23,8 +23,8 @@ export function withGrowth(
   growth: ReadonlyMap<string, number>,
 ): ModelRecord {
   if (grownNodes.length === 0) return record;
-  const counted = grownNodes.map((node) => {
-    return [node, (record.nodeRows[node] ?? 0) + (growth.get(node) ?? 0)] as const;
+  const counted = grownNodes.map(({ relation: { name } }) => {
+    return [name, (record.nodeRows[name] ?? 0) + (growth.get(name) ?? 0)] as const;
   });
   const nodeRows = { ...record.nodeRows, ...Object.fromEntries(counted) };
   return { ...record, nodeRows, rows: nodeRows[record.name] ?? record.rows };
@@ -77,7 +77,7 @@ export class ModelRefresher {
   async #refreshNodes(compiled: CompiledModel, record: ModelRecord): Promise<Work> {
     const { engine, attempt, changes, isSmall, signal, options, omit } = this.#options;
     const nodeRows = { ...record.nodeRows };
-    const grownNodes: string[] = [];
+    const grownNodes: MaintainedNode[] = [];
     let work: Work = { ...noWork, nodeRows, grownNodes, rows: record.rows };
     for (const node of compiled.nodes) {
       const { name } = node.relation;
@@ -88,9 +88,9 @@ export class ModelRefresher {
       if (outcome.hasChanged) changes.markChanged(name);
       const { strategy, rowsWritten } = outcome;
       // An attempt that broke off may have written rows that nobody has counted.
-      const isUncounted = attempt.build !== attempt.firstBuild || strategy === 'rebuild';
+      const isUncounted = attempt.isRepeat || strategy === 'rebuild';
       if (isUncounted) nodeRows[name] = await countRows(node.relation, this.#options);
-      else if (rowsWritten > 0) grownNodes.push(name);
+      else if (rowsWritten > 0) grownNodes.push(node);
       const isRebuilt = strategy === 'rebuild' || work.strategy === 'rebuild';
       const rebuilds = work.rebuilds + (strategy === 'rebuild' ? 1 : 0);
       const keys = work.keys + outcome.keys;
@@ -156,7 +156,7 @@ interface Work {
   readonly rowsWritten: number;
   readonly rebuilds: number;
   readonly nodeRows: Readonly<Record<string, number>>;
-  readonly grownNodes: readonly string[];
+  readonly grownNodes: readonly MaintainedNode[];
   readonly rows: number;
   /** The model’s own rows were all made anew. */
   readonly isRemade: boolean;

@@ -22,6 +22,7 @@ export interface ModelSet {
 export interface CompileOptions {
   readonly engine: SqlEngine;
   readonly schemas: ReadonlyMap<TableId, TableSchema>;
+  readonly storageOf: (model: string, fingerprint: string) => string;
   readonly omit?: Omission;
 }
 
@@ -29,13 +30,14 @@ export async function compileModels(
   models: readonly ModelFile[],
   options: CompileOptions,
 ): Promise<ModelSet> {
-  const { engine, schemas, omit } = options;
+  const { engine, schemas, storageOf, omit } = options;
   const { ordered, problems } = orderModels(models);
   const compiler = new ModelCompiler({
     describe: (sql) => engine.rows<TypedColumn>(`DESCRIBE TABLE (${sql}\n)`),
     isAggregate: await aggregateTest(engine),
     ods: await readOdsCatalog(engine, schemas),
     modelNames: models.map(({ name }) => name),
+    storageOf,
     ...(omit ? { omit } : {}),
   });
   const compiled: CompiledModel[] = [];

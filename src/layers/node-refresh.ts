@@ -1,4 +1,4 @@
-import { nodeTables } from './layer-names.ts';
+import type { Attempt } from './layer-state.ts';
 import {
   type Changes,
   type KeySet,
@@ -10,33 +10,9 @@ import {
 } from './maintained-node.ts';
 import { applyDelta, createRows, fillDelta, fillRows } from './node-storage.ts';
 import { buildColumn } from './relation.ts';
-import type { SqlEngine, StatementOptions } from './sql-engine.ts';
+import type { SqlEngine } from './sql-engine.ts';
 import { quoteNames } from './sql-text.ts';
-
-type StatementSettings = NonNullable<StatementOptions['settings']>;
-
-const fewKeys = 10_000;
-/**
- * For few keys planning costs more than reading. These take out what only pays for large inputs and
- * change no result; one thread leaves the other core to the next model.
- */
-const forFewKeys: StatementSettings = {
-  max_threads: 1,
-  join_algorithm: 'hash',
-  enable_join_runtime_filters: 0,
-  query_plan_optimize_join_order_limit: 0,
-  query_plan_join_swap_table: 'false',
-  compile_expressions: 0,
-  compile_aggregate_expressions: 0,
-};
-
-/** One attempt to bring the tables to a cut. */
-export interface Attempt {
-  /** Number of this attempt; grows always. */
-  readonly build: number;
-  /** First attempt for the same cut: what it and later ones changed is not published yet. */
-  readonly firstBuild: number;
-}
+import { type StatementSettings, settingsFor } from './statement-settings.ts';
 
 export interface NodeOutcome {
   readonly keys: number;
@@ -71,9 +47,8 @@ export async function refreshNode(
   options: NodeRefreshOptions,
 ): Promise<NodeOutcome> {
   const { engine, attempt, changes, signal } = options;
-  const tables = nodeTables(node.relation.name);
+  const { tables } = node;
   const affected = node.affectedKeys(changes);
-  const isRepeated = attempt.build !== attempt.firstBuild;
   const run = async (sql: string, settings: StatementSettings = {}) => {
     signal.throwIfAborted();
     return (await engine.command(sql, { signal, settings })).writtenRows;
@@ -82,10 +57,8 @@ export async function refreshNode(
   let changed = 0;
   let strategy: NodeOutcome['strategy'] = 'none';
   if (affected !== undefined) {
-    const keyNames = node.refreshKey.map((_, index) => `k${index + 1}`).join(', ');
-    keys = await run(
-      `INSERT INTO ${tables.keys} SELECT ${keyNames}, ${attempt.build} FROM (${affected})`,
-    );
+    const names = [...node.refreshKey.map((_, index) => `k${index + 1}`), attempt.build];
+    keys = await run(`INSERT INTO ${tables.keys} SELECT ${names.join(', ')} FROM (${affected})`);
   }
   if (keys > options.mostKeys) {
     strategy = 'rebuild';
@@ -99,10 +72,12 @@ export async function refreshNode(
     const inKeys = renderInKeys(quoteColumns(node.refreshKey), keySet, options.omit);
     const stored = `${tables.rows} FINAL WHERE ${inKeys}`;
     const computed = node.recompute({ keys: keySet, isSmall: options.isSmall });
-    const settings = keys <= fewKeys ? forFewKeys : {};
-    changed = await run(fillDelta(node, { stored, computed, build: attempt.build }), settings);
+    changed = await run(
+      fillDelta(node, { stored, computed, build: attempt.build }),
+      settingsFor(keys),
+    );
   }
-  if (keys === 0 && !isRepeated) return { ...nothingDone, strategy };
+  if (keys === 0 && !attempt.isRepeat) return { ...nothingDone, strategy };
   if (strategy === 'rebuild') {
     await run(`EXCHANGE TABLES ${tables.rows} AND ${tables.shadow}`);
     await run(`DROP TABLE IF EXISTS ${tables.shadow}`);
@@ -110,7 +85,8 @@ export async function refreshNode(
     await run(applyDelta(node, attempt.build));
   }
   // What a broken-off attempt has put into the delta is news for the readers still.
-  const hasChanged = changed > 0 || (isRepeated && (await hasDelta(engine, node, attempt, signal)));
+  const hasChanged =
+    changed > 0 || (attempt.isRepeat && (await hasDelta(engine, node, attempt, signal)));
   return { keys, rowsWritten: changed, strategy, hasChanged };
 }
 
@@ -122,16 +98,15 @@ export async function fillShadow(
   attempt: Pick<Attempt, 'build'>,
   run: (sql: string) => Promise<unknown>,
 ): Promise<void> {
-  const { shadow } = nodeTables(node.relation.name);
+  const { shadow } = node.tables;
   await run(`DROP TABLE IF EXISTS ${shadow}`);
   await run(createRows(node, shadow));
   await run(fillRows(node, shadow, attempt.build));
 }
 
 function keySetOf(node: MaintainedNode, { build }: Attempt): KeySet {
-  const { keys } = nodeTables(node.relation.name);
   return {
-    from: `${keys} WHERE ${buildColumn} = ${build}`,
+    from: `${node.tables.keys} WHERE ${buildColumn} = ${build}`,
     types: node.refreshKey.map(({ type }) => type),
   };
 }
@@ -143,11 +118,10 @@ function columnNames(node: MaintainedNode): string {
 async function hasDelta(
   engine: SqlEngine,
   node: MaintainedNode,
-  { firstBuild }: Attempt,
+  { since }: Attempt,
   signal: AbortSignal,
 ): Promise<boolean> {
   signal.throwIfAborted();
-  const { delta } = nodeTables(node.relation.name);
-  const sql = `SELECT 1 AS found FROM ${delta} WHERE ${buildColumn} >= ${firstBuild} LIMIT 1`;
+  const sql = `SELECT 1 AS found FROM ${node.tables.delta} WHERE ${buildColumn} > ${since} LIMIT 1`;
   return (await engine.rows(sql, { signal })).length > 0;
 }

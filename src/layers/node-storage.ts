@@ -11,6 +11,8 @@ import { quoteNames } from './sql-text.ts';
  * `2 * build` for a row taken away, `2 * build + 1` for a row written, so that of both the row wins.
  */
 
+/** Old changes are dropped by partition. */
+export const buildsPerPartition = 4_096;
 /** Recomputing reads single keys all over a table: with the usual 8192 each would cost as many rows. */
 const rowsPerMark = 512;
 
@@ -35,22 +37,21 @@ SETTINGS allow_nullable_key = 1, index_granularity = ${rowsPerMark}`;
  * node without readers gets by with memory, which is much cheaper to write.
  */
 export function createDelta(node: MaintainedNode, isRead: boolean): string {
-  const { delta } = nodeTables(node.relation.name);
   const own = [
     ...node.columns,
     { name: buildColumn, type: 'UInt64' },
     { name: signColumn, type: 'Int8' },
   ];
-  const engine = isRead ? `MergeTree ORDER BY ${buildColumn}` : 'Memory';
-  return `CREATE TABLE ${delta} (${renderColumns(own)}) ENGINE = ${engine}`;
+  const onDisk = `MergeTree PARTITION BY intDiv(${buildColumn}, ${buildsPerPartition}) ORDER BY ${buildColumn}`;
+  const engine = isRead ? onDisk : 'Memory';
+  return `CREATE TABLE ${node.tables.delta} (${renderColumns(own)}) ENGINE = ${engine}`;
 }
 
 /** Lost when the engine stops, which is harmless: keys are found again when a refresh is repeated. */
 export function createKeys(node: MaintainedNode): string {
-  const { keys } = nodeTables(node.relation.name);
   const own = node.refreshKey.map(({ type }, index) => ({ name: `k${index + 1}`, type }));
   const all = [...own, { name: buildColumn, type: 'UInt64' }];
-  return `CREATE TABLE ${keys} (${renderColumns(all)}) ENGINE = Memory`;
+  return `CREATE TABLE ${node.tables.keys} (${renderColumns(all)}) ENGINE = Memory`;
 }
 
 /** A model that is rebuilt as a whole: its rows need no version. */
@@ -68,7 +69,7 @@ export function createView({ model, relation }: CompiledModel): string {
 export function modelDdl(compiled: CompiledModel, isRead: boolean): string[] {
   const tables = compiled.nodes.flatMap((node) => {
     return [
-      createRows(node, nodeTables(node.relation.name).rows),
+      createRows(node, node.tables.rows),
       createDelta(node, isRead || node.relation.name !== compiled.model.name),
       createKeys(node),
     ];
@@ -78,12 +79,21 @@ export function modelDdl(compiled: CompiledModel, isRead: boolean): string[] {
   return [...tables, ...plain, createView(compiled)];
 }
 
-export function dropStatements(model: string, nodes: readonly string[]): string[] {
-  const tables = [...new Set([model, ...nodes])].flatMap((node) => Object.values(nodeTables(node)));
-  return [
-    `DROP VIEW IF EXISTS ${viewName(model)}`,
-    ...tables.map((table) => `DROP TABLE IF EXISTS ${table}`),
-  ];
+export function dropView(model: string): string {
+  return `DROP VIEW IF EXISTS ${viewName(model)}`;
+}
+
+/** Drops the tables of one storage of a model; `nodes` are the names of its maintained tables. */
+export function dropTables(stored: {
+  readonly name: string;
+  readonly storage: string;
+  readonly nodeRows: Readonly<Record<string, number>>;
+}): string[] {
+  const stages = Object.keys(stored.nodeRows).map((node) => node.slice(stored.name.length));
+  const tables = [...new Set(['', ...stages])].flatMap((stage) =>
+    Object.values(nodeTables(stored.storage, stage)),
+  );
+  return tables.map((table) => `DROP TABLE IF EXISTS ${table}`);
 }
 
 /** INSERT of every row of the node as it is computed from what it reads now. */
@@ -104,7 +114,7 @@ export function fillDelta(
   change: { stored: string; computed: string; build: number },
 ): string {
   const names = quoteNames(node.columns.map(({ name }) => name));
-  return `INSERT INTO ${nodeTables(node.relation.name).delta} (${names}, ${buildColumn}, ${signColumn})
+  return `INSERT INTO ${node.tables.delta} (${names}, ${buildColumn}, ${signColumn})
 SELECT ${names}, ${change.build}, toInt8(sign(sum(${signColumn}))) FROM (
 SELECT ${names}, toInt64(-1) AS ${signColumn} FROM ${change.stored}
 UNION ALL SELECT *, toInt64(1) FROM (${change.computed})
@@ -113,7 +123,7 @@ UNION ALL SELECT *, toInt64(1) FROM (${change.computed})
 
 /** INSERT of one build's delta into the rows: what is gone as deleted, what is there as rows. */
 export function applyDelta(node: MaintainedNode, build: number): string {
-  const { rows, delta } = nodeTables(node.relation.name);
+  const { rows, delta } = node.tables;
   const names = quoteNames(node.columns.map(({ name }) => name));
   return `INSERT INTO ${rows} (${names}, ${versionColumn}, ${deletedColumn})
 SELECT ${names}, ${2 * build} + (${signColumn} > 0), ${signColumn} < 0

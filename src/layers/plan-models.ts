@@ -5,7 +5,7 @@ import type { LayersPlan, PlannedModel } from './layers.ts';
 import type { ModelFile } from './model-file.ts';
 import { problemAt } from './model-file.ts';
 import type { ModelSet } from './model-set.ts';
-import { dropStatements, modelDdl } from './node-storage.ts';
+import { dropTables, dropView, modelDdl } from './node-storage.ts';
 
 /** The files as they are, beside what is built. */
 export interface PlanInput extends ModelSet {
@@ -39,8 +39,9 @@ export function planModels(input: PlanInput): LayersPlan {
   });
   const names = new Set(files.map(({ name }) => name));
   const removed = [...records.values()].filter(({ name }) => !names.has(name));
-  const gone = removed.map(({ name, layer, file, way, why, nodeRows }): PlannedModel => {
-    const ddl = dropStatements(name, Object.keys(nodeRows));
+  const gone = removed.map((record): PlannedModel => {
+    const { name, layer, file, way, why } = record;
+    const ddl = [dropView(name), ...dropTables(record)];
     return { name, layer, file, change: 'removed', way, why, key: [], reads: [], ddl };
   });
   const problems = [...input.problems, ...[...failed.values()].flat(), ...waiting(input)];

@@ -27,9 +27,9 @@ export function publishedModels(catalog: Catalog): PublishedModel[] {
   const records = [...new LayerState(catalog).records().values()];
   return records
     .filter(({ error }) => error === undefined)
-    .map(({ name, way, key = [], build }) => ({
+    .map(({ name, storage, way, key = [], build }) => ({
       name,
-      physical: nodeTables(name).rows,
+      physical: nodeTables(storage).rows,
       isVersioned: way === 'keys',
       key,
       build,

@@ -19,6 +19,8 @@ export interface Relation {
   readonly kind: 'table' | 'model';
   /** Quoted name of the table that holds the rows. */
   readonly physical: string;
+  /** Of a model: quoted name of the table with its changes. */
+  readonly delta?: string;
   /** Columns that a SELECT sees. */
   readonly columns: readonly TypedColumn[];
   /** Columns that identify a row, the leading ones of its sort order first; may be hidden ones. */
@@ -57,6 +59,11 @@ export function renderScan(relation: Relation, options: ScanOptions): string {
   ];
   const items = list.filter((item) => item !== '').join(', ');
   return `(SELECT ${items} FROM ${relation.physical} AS ${quoteIdentifier(options.alias)}${final}${where})`;
+}
+
+/** Current rows of a relation, as a parenthesised query. */
+export function renderRows({ physical, columns }: Relation): string {
+  return `(SELECT ${quoteNames(columns.map(({ name }) => name))} FROM ${physical} FINAL)`;
 }
 
 /** The same columns without any rows: lets the engine judge a model before the tables exist. */

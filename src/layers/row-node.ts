@@ -1,9 +1,11 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { BoundRelation, BoundSelect, Link } from './binding.ts';
+import type { NodeTables } from './layer-names.ts';
 import {
   type Changes,
   type KeySet,
   type MaintainedNode,
+  type NodeOptions,
   type Omission,
   quoteColumns,
   renderInKeys,
@@ -57,20 +59,19 @@ export class RowNode implements MaintainedNode {
   readonly columns: readonly TypedColumn[];
   readonly refreshKey: readonly TypedColumn[];
   readonly reads: readonly string[];
+  readonly tables: NodeTables;
   readonly #draft: RowDraft;
   readonly #bound: BoundSelect;
   readonly #hidden: readonly string[];
   readonly #places: readonly KeyPlace[];
   readonly #omit: Omission | undefined;
 
-  constructor(
-    draft: RowDraft,
-    options: { name: string; physical: string; columns: readonly TypedColumn[]; omit?: Omission },
-  ) {
+  constructor(draft: RowDraft, options: NodeOptions) {
     this.#draft = draft;
     this.#bound = draft.bound;
     this.#omit = options.omit;
     this.columns = options.columns;
+    this.tables = options.tables;
     const visible = options.columns.length - placeKeys(draft, 0).hidden.length;
     const { places, hidden } = placeKeys(draft, visible);
     this.#places = places;
@@ -80,7 +81,8 @@ export class RowNode implements MaintainedNode {
     this.relation = {
       name: options.name,
       kind: 'model',
-      physical: options.physical,
+      physical: options.tables.rows,
+      delta: options.tables.delta,
       columns: options.columns.slice(0, visible),
       key: [...this.refreshKey, ...multiplying.flatMap((joined) => this.#storedKey(joined))],
       isKeyed: true,

@@ -1,4 +1,4 @@
-import { quoteString } from '../engine/sql-quote.ts';
+import { quoteIdentifier, quoteString } from '../engine/sql-quote.ts';
 import { layersDatabase, odsDatabase } from './layer-names.ts';
 import type { Relation } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -10,10 +10,10 @@ export async function findSmallTables(
   signal: AbortSignal,
 ): Promise<(relation: Relation) => boolean> {
   const databases = [odsDatabase, layersDatabase].map(quoteString).join(', ');
-  const rows = await engine.rows<{ name: string }>(
-    `SELECT name FROM system.tables WHERE database IN (${databases}) AND total_rows <= ${mostRows}`,
+  const rows = await engine.rows<{ database: string; name: string }>(
+    `SELECT database, name FROM system.tables WHERE database IN (${databases}) AND total_rows <= ${mostRows}`,
     { signal },
   );
-  const small = new Set(rows.map(({ name }) => name));
-  return ({ name }) => small.has(name);
+  const small = new Set(rows.map(({ database, name }) => `${database}.${quoteIdentifier(name)}`));
+  return ({ physical }) => small.has(physical);
 }

@@ -141,15 +141,19 @@ export class Warehouse {
     const asked = pendingRebuilds(catalog);
     const stale = new Set([...reread, ...asked.keys()]);
     if (stale.size > 0) await layers.rebuild(stale, signal);
-    const from = this.cut?.position;
+    const from = this.cut;
     if (from !== undefined) {
-      const cut = { from: versionOf(from), to: versionOf(position), tables: this.#touched };
+      const cut = {
+        from: { version: versionOf(from.position), build: from.build },
+        to: versionOf(position),
+        tables: this.#touched,
+      };
       const { models } = await layers.refresh(cut, signal);
       const refreshed = models.filter(({ strategy }) => strategy !== 'none');
       logger.debug(
         {
           component: 'warehouse',
-          from: renderPosition(from),
+          from: renderPosition(from.position),
           to: renderPosition(position),
           tables: [...this.#touched],
           models: refreshed.map(

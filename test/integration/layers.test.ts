@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Layers } from '../../src/layers/layers.ts';
+import { publishedModels } from '../../src/layers/published-models.ts';
 import { LayersWorld, never, type WorldTable } from '../support/layers-world.ts';
 
 const tables: Readonly<Record<string, WorldTable>> = {
@@ -61,7 +62,7 @@ describe('plan and apply', () => {
     await world.writeModel('dwd.wide', `${wide} WHERE o.amount < 20`);
     const plan = await layers.plan();
     expect(await changes()).toEqual({ 'dwd.wide': 'changed', 'dws.sums': 'changed' });
-    expect(plan.models[0]?.ddl.join()).toContain('CREATE TABLE _layers.`dwd.wide`');
+    expect(plan.models[0]?.ddl.join()).toContain('CREATE TABLE _layers.`dwd.wide@');
     await layers.apply(never);
     expect(await world.engine.rows("SELECT amount FROM dws.sums WHERE title = 'maths'")).toEqual([
       { amount: '10.00' },
@@ -86,7 +87,7 @@ describe('plan and apply', () => {
     await world.write('shop.classes', [{ id: 1, title: 'physics' }]);
     await world.refresh(layers);
     expect(await world.differences(layers)).toEqual([]);
-    const sql = "SELECT engine FROM system.tables WHERE name = 'dwd.wide#delta'";
+    const sql = "SELECT engine FROM system.tables WHERE name = 'dwd.wide@1#delta'";
     expect(await world.engine.rows(sql)).toEqual([{ engine: 'MergeTree' }]);
   });
 
@@ -200,9 +201,9 @@ describe('refresh', () => {
     await world.refresh(layers);
     await world.write('shop.orders', [order(9, 1, 100)]);
     world.engine.beforeStatement = (sql) => {
-      if (!sql.startsWith('INSERT INTO _layers.`dwd.wide#delta`')) return;
+      if (!sql.startsWith('INSERT INTO _layers.`dwd.wide@1#delta`')) return;
       world.engine.beforeStatement = undefined;
-      world.engine.forget(['_layers.`#attempt`', '_layers.`dwd.wide#keys`']);
+      world.engine.forget(['_layers.`#attempt`', '_layers.`dwd.wide@1#keys`']);
     };
     await expect(world.refresh(layers)).rejects.toMatchObject({
       code: 'CDC_ENGINE_UNREACHABLE',
@@ -268,6 +269,11 @@ describe('refresh', () => {
   });
 });
 
+/** The table that a model's rows are in now. */
+function rowsOf({ catalog }: LayersWorld, model: string): string {
+  return publishedModels(catalog).find(({ name }) => name === model)?.physical ?? '';
+}
+
 describe('verify', () => {
   let shop: Awaited<ReturnType<typeof openShop>>;
   beforeAll(async () => {
@@ -283,7 +289,7 @@ describe('verify', () => {
   ])('finds and names $name', async ({ set, deleted }) => {
     const { world, layers } = shop;
     await world.engine.command(
-      `INSERT INTO _layers.\`dwd.wide\` VALUES (${set}, 1000000, ${deleted})`,
+      `INSERT INTO ${rowsOf(world, 'dwd.wide')} VALUES (${set}, 1000000, ${deleted})`,
     );
     const [difference] = await layers.verify(never);
     expect(difference).toMatchObject({ name: 'dwd.wide', layer: 'dwd', differences: 1 });

@@ -5,6 +5,7 @@ import { MemoryCatalog } from '../../src/catalog/memory-catalog.ts';
 import type { TableSchema } from '../../src/change/table-schema.ts';
 import { type Layers, type LayersSetup, openLayers } from '../../src/layers/layers.ts';
 import { layersOptions } from '../../src/layers/options.ts';
+import { currentBuild } from '../../src/layers/published-models.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
 import { InProcessEngine } from './layers-engine.ts';
 
@@ -30,7 +31,7 @@ export class LayersWorld implements AsyncDisposable {
   readonly #folder: string;
   readonly #tables: Map<string, WorldTable>;
   #version = 1_000n;
-  #published = 1_000n;
+  #published = { version: 1_000n, build: 0 };
   #touched = new Set<string>();
 
   private constructor(engine: InProcessEngine, folder: string, tables: Map<string, WorldTable>) {
@@ -115,7 +116,7 @@ export class LayersWorld implements AsyncDisposable {
   async refresh(layers: Layers, signal: AbortSignal = never) {
     const cut = { from: this.#published, to: this.#version, tables: this.#touched };
     const report = await layers.refresh(cut, signal);
-    this.#published = this.#version;
+    this.#published = { version: this.#version, build: currentBuild(this.catalog) };
     this.#touched = new Set();
     return report;
   }
