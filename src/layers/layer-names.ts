@@ -11,6 +11,8 @@ export interface NodeTables {
   readonly shadow: string;
   /** Old and new rows of each refresh, kept until its cut is published. */
   readonly delta: string;
+  /** What was in the delta before, where that is in memory; see DeltaHistory. */
+  readonly past: string;
   /** Keys to recompute; of no value after a refresh. */
   readonly keys: string;
 }
@@ -26,6 +28,7 @@ export function nodeTables(storage: string, stage = ''): NodeTables {
     rows: table(''),
     shadow: table('#new'),
     delta: table('#delta'),
+    past: table('#past'),
     keys: table('#keys'),
   };
 }

@@ -22,6 +22,7 @@ export interface NodeSource {
 export interface SourceEquality {
   /** Over the columns of the source. */
   readonly expression: string;
+  readonly type: string;
   readonly stored: TypedColumn;
 }
 
@@ -35,16 +36,16 @@ export interface ColumnRead {
 /** Of a row of joined relations; `keyOf` gives the stored columns that hold a relation's key. */
 export function rowSources(
   bound: BoundSelect,
-  stored: readonly TypedColumn[],
+  outputs: readonly TypedColumn[],
   { items, keyOf }: { items?: readonly string[]; keyOf: (bound: BoundRelation) => TypedColumn[] },
 ): NodeSource[] {
-  const reads = items ? stageReads(bound, stored, items) : itemReads(bound, stored);
+  const reads = items ? stageReads(bound, outputs, items) : itemReads(bound, outputs);
   return bound.relations.map((source) => {
     const { relation, alias, columns } = source;
     const places = keyOf(source);
-    const equal = relation.key.flatMap(({ name }, part): SourceEquality[] => {
-      const place = places[part];
-      return place === undefined ? [] : [{ expression: quoteIdentifier(name), stored: place }];
+    const equal = relation.key.flatMap(({ name, type }, part): SourceEquality[] => {
+      const stored = places[part];
+      return stored === undefined ? [] : [{ expression: quoteIdentifier(name), type, stored }];
     });
     return { relation, alias, equal, columns, reads: reads.get(alias) ?? [] };
   });

@@ -12,6 +12,10 @@ export const layersOptions = z.strictObject({
     description:
       'Fewer affected keys than this are always recomputed by key, whatever their share.',
   }),
+  historyHours: z.number().min(0).default(24).meta({
+    description:
+      'How long the old and new rows of each refresh are kept, for `cdc layers explain --since`; 0 keeps none.',
+  }),
   smallTableRows: z.number().int().min(0).default(10_000).meta({
     description: 'Tables of up to this many rows are read whole where larger ones are read by key.',
   }),

@@ -1,0 +1,130 @@
+import type { Version } from '../../change/position.ts';
+
+/** What `layers explain` finds. Values are text as the engine prints them; NULL is null. */
+export type Values = Readonly<Record<string, string | null>>;
+
+/** Where in the source a row came from. */
+export interface Place {
+  readonly version: string;
+  /** `binlog.000003:4980`. */
+  readonly position: string;
+  /** When its transaction was committed, where that is still known; ISO 8601. */
+  readonly committedAt: string | null;
+}
+
+/** Names a row's version as a place in the source. */
+export type PlaceOf = (version: Version) => Promise<Place>;
+
+/** The rows behind a row of a model, level by level downwards. */
+export interface RowsBehind {
+  readonly model: string;
+  readonly key: Values;
+  readonly values: Values;
+  readonly levels: readonly SourceLevel[];
+}
+
+/** Rows of one table or model that the rows of its reader are made of. */
+export interface SourceLevel {
+  readonly reader: string;
+  readonly name: string;
+  /** What the reader calls it. */
+  readonly alias: string;
+  /** A stage is a hidden model between joined tables and an aggregate. */
+  readonly kind: 'table' | 'model' | 'stage';
+  /** `all`: the reader is computed from all rows at once, so none are listed. */
+  readonly of: 'rows' | 'all';
+  /** All of them; `rows` may be fewer. */
+  readonly total: number;
+  readonly rows: readonly SourceRow[];
+}
+
+export interface SourceRow {
+  readonly key: Values;
+  /** The columns that its reader reads. */
+  readonly values: Values;
+  /** Which of the reader's rows listed it went into, from 0. */
+  readonly into: readonly number[];
+  /** Of a table's row. */
+  readonly place?: Place;
+}
+
+/** A published cut, as far as `explain` needs it. */
+export interface CutMark {
+  readonly build: number;
+  readonly version: Version;
+  readonly position: string;
+  readonly publishedAtMs: number;
+}
+
+/** How a row of a model came to be what it is. */
+export interface RowHistory {
+  readonly model: string;
+  readonly key: Values;
+  /** As it is now; absent when the row is gone. */
+  readonly values?: Values;
+  /** The oldest first. */
+  readonly steps: readonly HistoryStep[];
+  /** Why older steps may be missing. */
+  readonly incomplete?: string;
+}
+
+/** What one published cut did to the row. */
+export interface HistoryStep {
+  readonly cut: { readonly position: string; readonly publishedAt: string; readonly build: number };
+  readonly kind: 'appeared' | 'changed' | 'vanished';
+  readonly columns: readonly ColumnChange[];
+  /** Rows of the source that changed, those with the largest effect first. */
+  readonly causes: readonly Cause[];
+  /** What moved in the tables in between, from the row downwards. */
+  readonly levels: readonly MovedLevel[];
+}
+
+export interface ColumnChange {
+  readonly column: string;
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/** A change of one row of a captured table. */
+export interface Cause {
+  readonly table: string;
+  /** What the model that reads the table calls it. */
+  readonly alias: string;
+  readonly key: Values;
+  /** `written`: new, or changed from a state that is not kept any more. */
+  readonly kind: 'written' | 'changed' | 'deleted';
+  /** As far as both states are known. */
+  readonly columns: readonly ColumnChange[];
+  /** Where it changed; absent when it has changed again since and nothing has the first change any more. */
+  readonly place?: Place;
+  /** Rows of `level` that it moved. */
+  readonly level: string;
+  readonly effect: Effect;
+}
+
+export interface Effect {
+  readonly entered: number;
+  readonly left: number;
+  readonly changed: number;
+}
+
+/** Rows of a model or stage that changed for the rows above them. */
+export interface MovedLevel extends Effect {
+  readonly reader: string;
+  readonly name: string;
+  readonly alias: string;
+  readonly kind: 'table' | 'model' | 'stage';
+  readonly of: 'rows' | 'all';
+  readonly total: number;
+  /** The first of them. */
+  readonly rows: readonly MovedRow[];
+}
+
+export interface MovedRow {
+  readonly key: Values;
+  readonly kind: 'entered' | 'left' | 'changed';
+  /** Of a row that entered or left for another place: what is different there. */
+  readonly columns: readonly ColumnChange[];
+  /** A row that entered was elsewhere before; one that left is elsewhere now. */
+  readonly isElsewhere: boolean;
+}
