@@ -4,6 +4,7 @@ import type { CommandContext } from '../context.ts';
 import { renderApplied, renderPlan } from '../presenter/plan.ts';
 import { exitCodeOfProblems } from './check.ts';
 import { example, type JsonOption, jsonFlag } from './command-options.ts';
+import { registerLayersTest } from './layers-test.ts';
 
 interface ApplyOptions extends JsonOption {
   readonly yes?: boolean;
@@ -33,6 +34,7 @@ export function registerLayers(program: Command, context: CommandContext): void 
         context.exitCode = exitCodeOf(new CdcError('CDC_USAGE', ''));
       }
     });
+  registerLayersTest(layers, context);
 }
 
 /** Whether there is something to apply. */
