@@ -19,6 +19,14 @@ export interface WorldTable {
 
 export type Row = Readonly<Record<string, string | number | null>>;
 
+/** A row as it is stored: the newest version of a key counts. */
+export interface RowImage {
+  readonly row: Row;
+  readonly isDeleted: boolean;
+  /** The next one when absent. */
+  readonly version?: bigint;
+}
+
 export const never: AbortSignal = new AbortController().signal;
 
 /**
@@ -29,27 +37,31 @@ export class LayersWorld implements AsyncDisposable {
   readonly engine: InProcessEngine;
   readonly catalog = new MemoryCatalog();
   readonly #folder: string;
+  readonly #ownsEngine: boolean;
   readonly #tables: Map<string, WorldTable>;
   #version = 1_000n;
   #published = { version: 1_000n, build: 0 };
   #touched = new Set<string>();
 
-  private constructor(engine: InProcessEngine, folder: string, tables: Map<string, WorldTable>) {
+  private constructor(
+    engine: InProcessEngine,
+    options: { folder: string; ownsEngine: boolean; tables: Readonly<Record<string, WorldTable>> },
+  ) {
     this.engine = engine;
-    this.#folder = folder;
-    this.#tables = tables;
+    this.#folder = options.folder;
+    this.#ownsEngine = options.ownsEngine;
+    this.#tables = new Map(Object.entries(options.tables));
   }
 
+  /** In an engine of its own, or in one without databases that others will use after it. */
   static async open(
     tables: Readonly<Record<string, WorldTable>>,
     models: Readonly<Record<string, string>>,
+    shared?: InProcessEngine,
   ): Promise<LayersWorld> {
     const folder = await mkdtemp(join(tmpdir(), 'cdc-world-'));
-    const world = new LayersWorld(
-      await InProcessEngine.open(),
-      folder,
-      new Map(Object.entries(tables)),
-    );
+    const engine = shared ?? (await InProcessEngine.open());
+    const world = new LayersWorld(engine, { folder, tables, ownsEngine: shared === undefined });
     await world.engine.command('CREATE DATABASE _ods');
     for (const table of world.#tables.keys()) await world.#createTable(table);
     for (const [name, sql] of Object.entries(models)) await world.writeModel(name, sql);
@@ -94,21 +106,30 @@ export class LayersWorld implements AsyncDisposable {
 
   /** Writes rows as one step of the source; `deleted` rows are old rows that went away. */
   async write(table: string, rows: readonly Row[], deleted: readonly Row[] = []): Promise<void> {
+    const gone = deleted.map((row) => ({ row, isDeleted: true }));
+    await this.writeImages(table, [...gone, ...rows.map((row) => ({ row, isDeleted: false }))]);
+  }
+
+  /** The version that the next row will have. */
+  get nextVersion(): bigint {
+    return this.#version + 1n;
+  }
+
+  /** Writes images as one insert, the later one of a key with the higher version unless it says so. */
+  async writeImages(table: string, images: readonly RowImage[]): Promise<void> {
     const { columns, arrival } = this.#table(table);
     const names = Object.keys(columns);
-    const values = (row: Row, isDeleted: number) => {
+    const rows = images.map(({ row, isDeleted, version }) => {
       this.#version += 1n;
       const cells = names.map((name) => literal(row[name] ?? null));
       // Those that arrive have versions of their own, far below any cut.
-      const place = arrival
-        ? [this.#version - 1_000n, isDeleted, this.#version]
-        : [this.#version, isDeleted];
+      const own = (version ?? this.#version) - (arrival ? 1_000n : 0n);
+      const place = [own, isDeleted ? 1 : 0, ...(arrival ? [this.#version] : [])];
       return `(${[...cells, ...place].join(', ')})`;
-    };
-    const all = [...deleted.map((row) => values(row, 1)), ...rows.map((row) => values(row, 0))];
+    });
     this.#touched.add(table);
     await this.engine.command(
-      `INSERT INTO _ods.\`${table}\` (${names.join(', ')}, _version, _deleted${arrival ? ', _arrival' : ''}) VALUES ${all.join(', ')}`,
+      `INSERT INTO _ods.\`${table}\` (${names.join(', ')}, _version, _deleted${arrival ? ', _arrival' : ''}) VALUES ${rows.join(', ')}`,
     );
   }
 
@@ -138,8 +159,15 @@ export class LayersWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.engine[Symbol.asyncDispose]();
+    if (this.#ownsEngine) await this.engine[Symbol.asyncDispose]();
+    else await this.#dropDatabases();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #dropDatabases(): Promise<void> {
+    const ofTables = [...this.#tables.keys()].map((table) => table.split('.')[0] ?? '');
+    const all = new Set([...ofTables, 'dwd', 'dws', 'ads', '_layers', '_ods']);
+    for (const name of all) await this.engine.command(`DROP DATABASE IF EXISTS ${name}`);
   }
 
   async #createTable(table: string): Promise<void> {
