@@ -66,9 +66,9 @@ describe('the plan for a schema', () => {
       ...databases,
       'CREATE TABLE IF NOT EXISTS `_ods`.`shop.or\\`d` ' +
         "(`i\\`d` Int32 COMMENT 'it\\'s', `note` Nullable(String), _version UInt64, _deleted UInt8, " +
-        'INDEX _version_range _version TYPE minmax GRANULARITY 1) ' +
+        'INDEX _version_range _version TYPE minmax GRANULARITY 16) ' +
         'ENGINE = ReplacingMergeTree(_version, _deleted) ORDER BY (`i\\`d`) ' +
-        "SETTINGS non_replicated_deduplication_window = 1000 COMMENT 'a\\\\b'",
+        "SETTINGS non_replicated_deduplication_window = 1000, index_granularity = 512, min_compress_block_size = 4096 COMMENT 'a\\\\b'",
       'CREATE OR REPLACE VIEW `shop`.`or\\`d` AS SELECT `i\\`d`, `note` FROM `_ods`.`shop.or\\`d` FINAL',
     ]);
   });
