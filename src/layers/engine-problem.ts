@@ -1,30 +1,131 @@
-import type { CdcError, Problem } from '../errors.ts';
+import type { Problem } from '../errors.ts';
+import { type Finding, findingOf } from './engine-finding.ts';
 import { problemAt } from './model-file.ts';
 import type { GraphModel } from './model-graph.ts';
+import type { JudgeOptions } from './model-judge.ts';
+import type { ParsedSql } from './sql-parser.ts';
+import { SqlScopes } from './sql-scopes.ts';
+import { renderSpan, type Span } from './sql-text.ts';
+import { readSyntaxError, syntaxProbe } from './syntax-problem.ts';
+import type { TokenRange } from './token-ranges.ts';
 
-/** What the engine refused in a model, at the place in its file that the message names. */
-export function engineProblem(error: CdcError, { model, parsed }: GraphModel): Problem {
-  const text = error.message;
-  const message = text
-    .replace(/^.*?DB::Exception: /s, '')
-    .replace(/(\.|,|:)? In scope .*?(?=\. Maybe you meant|$)/s, '')
-    .replace(/\s*\([A-Z_]+\)\s*$/, '')
-    .replace(/ from (table|table_function|subquery|join) with name /, ' in ')
-    .replace(/Maybe you meant: \[(.*?)\]\.?/, 'Did you mean $1?')
-    .trim();
-  return problemAt(model.file, parsed.sql, placeOf(text, parsed), message);
+export interface EngineProblemOptions extends JudgeOptions {
+  /** What the engine says to another text in the model's place; undefined when it takes it. */
+  readonly complaint: (sql: string) => Promise<string | undefined>;
 }
 
-/** The first name in quotes that the statement contains; 0 when there is none. */
-function placeOf(message: string, { tokens }: GraphModel['parsed']): number {
-  const names = [...message.matchAll(/[`']([^`']+)[`']/g)].flatMap(([, name]) => name ?? []);
-  for (const name of names) {
-    const parts = name.split('.');
-    const at = tokens.find((_, index) =>
-      parts.every((part, step) => tokens[index + 2 * step]?.text === part),
-    );
-    if (at !== undefined) return at.start;
+/** What the engine refused in a model, in plain words at the place in its file. */
+export async function engineProblem(
+  complaint: string,
+  { model, parsed }: GraphModel,
+  options: EngineProblemOptions,
+): Promise<Problem> {
+  const at = (offset: number, message: string) => {
+    return problemAt(model.file, parsed.sql, offset, message);
+  };
+  if (complaint.includes('SYNTAX_ERROR')) {
+    const { offset, message } = await syntaxProblem(complaint, parsed, options);
+    return at(offset, message);
   }
-  const syntax = /failed at position \d+ \(([^)]+)\)/.exec(message)?.[1];
-  return tokens.find((token) => token.text === syntax)?.start ?? 0;
+  const functions = /UNKNOWN_(AGGREGATE_)?FUNCTION/.test(complaint)
+    ? await functionNames(options)
+    : [];
+  const [, list = ''] = /Maybe you meant: \[(.*?)\]/.exec(complaint) ?? [];
+  const offered = [...list.matchAll(/'(.*?)'/g)].flatMap(([, name]) => name ?? []);
+  const scopes = new SqlScopes(parsed);
+  const { lookup, tables } = options;
+  const context = { parsed, scopes, lookup, tables, functions, offered };
+  const finding = findingOf(complaint, context);
+  if (finding === undefined) return at(namedPlace(complaint, parsed), cleaned(complaint));
+  const culprit = await culpritOf(finding, complaint, { parsed, ...options });
+  const first = culprit?.first ?? 0;
+  return at(parsed.tokens[first]?.start ?? 0, finding.message(first));
+}
+
+/** The user's own text alone, so that places are places in it. */
+async function syntaxProblem(complaint: string, parsed: ParsedSql, { engine }: JudgeOptions) {
+  try {
+    await engine.rows(`${syntaxProbe}${parsed.sql}\n`);
+  } catch (error) {
+    return readSyntaxError(error instanceof Error ? error.message : String(error), parsed);
+  }
+  return { offset: parsed.tokens[0]?.start ?? 0, message: cleaned(complaint) };
+}
+
+/**
+ * Which of the suspects the engine means. The one without which it says something else; when there is no
+ * such one, because several are wrong, the first that it refuses with all others gone.
+ */
+async function culpritOf(
+  { suspects, harmless }: Finding,
+  complaint: string,
+  { parsed, complaint: complaintOf }: EngineProblemOptions & { parsed: ParsedSql },
+): Promise<TokenRange | undefined> {
+  if (suspects.length <= 1) return suspects[0];
+  const headline = headlineOf(complaint);
+  const without = async (ranges: readonly TokenRange[]) => {
+    const edits = ranges.map((range) => ({
+      ...spanOf(range, parsed),
+      text: standIn(range, harmless, parsed),
+    }));
+    const whole = { start: 0, end: parsed.sql.length };
+    const answer = await complaintOf(renderSpan(parsed.sql, whole, edits));
+    if (answer?.includes('SYNTAX_ERROR')) return 'unknown';
+    return answer !== undefined && headlineOf(answer) === headline ? 'same' : 'other';
+  };
+  for (const suspect of suspects) {
+    if ((await without([suspect])) === 'other') return suspect;
+  }
+  for (const suspect of suspects) {
+    const others = suspects.filter((other) => other !== suspect);
+    if ((await without(others)) === 'same') return suspect;
+  }
+  return suspects[0];
+}
+
+/** An output keeps its name, since other parts of the statement may use it. */
+function standIn({ first, last }: TokenRange, harmless: string, { tokens }: ParsedSql): string {
+  const isOutput =
+    harmless === 'NULL' &&
+    ['SELECT', ',', 'DISTINCT'].includes(tokens[first - 1]?.word ?? '') &&
+    [',', 'FROM'].includes(tokens[last + 1]?.word ?? '');
+  return isOutput ? `NULL AS \`${tokens[last]?.text}\`` : harmless;
+}
+
+function headlineOf(complaint: string): string {
+  return (
+    complaint
+      .split(/ in scope |\.? In scope |\.? In query |: while executing| Maybe you meant/i)[0]
+      ?.replace(/^.*?DB::Exception: /s, '') ?? ''
+  );
+}
+
+function spanOf({ first, last }: TokenRange, { tokens }: ParsedSql): Span {
+  return { start: tokens[first]?.start ?? 0, end: tokens[last]?.end ?? 0 };
+}
+
+function cleaned(complaint: string): string {
+  const text = complaint
+    .replace(/^.*?DB::Exception: /s, '')
+    .replace(/(: While executing|: while executing).*$/s, '')
+    .replace(/(\.|,|:)? In (scope|query) .*?(?=\. Maybe you meant|$)/s, '')
+    .replace(/\s*\([A-Z_]+\)\s*$/, '')
+    .replace(/Maybe you meant: \[(.*?)\]\.?/, 'Did you mean $1?')
+    .trim();
+  return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+/** The first name or function in the message that the statement has, too. */
+function namedPlace(complaint: string, { tokens }: ParsedSql): number {
+  const quoted = [...cleaned(complaint).matchAll(/[`']([^`']+)[`']|[Ff]unction (\w+)/g)];
+  for (const [, name, called] of quoted) {
+    const found = tokens.find(({ text }) => text === (name ?? called));
+    if (found !== undefined) return found.start;
+  }
+  return tokens[0]?.start ?? 0;
+}
+
+async function functionNames({ engine }: JudgeOptions): Promise<string[]> {
+  const rows = await engine.rows<{ name: string }>('SELECT name FROM system.functions');
+  return rows.map(({ name }) => name);
 }

@@ -3,13 +3,13 @@ import { quoteIdentifier } from '../engine/sql-quote.ts';
 import { CdcError, type Problem } from '../errors.ts';
 import { nearestName } from '../lib/nearest-name.ts';
 import { BoundSelect } from './binding.ts';
-import { engineProblem } from './engine-problem.ts';
 import { describeGroups, type GroupDraft, GroupNode } from './group-node.ts';
 import { nodeTables, stageName } from './layer-names.ts';
 import type { MaintainedNode, Omission } from './maintained-node.ts';
 import { layerNames, type ModelFile, problemAt } from './model-file.ts';
 import type { GraphModel } from './model-graph.ts';
-import { overEmptyTables, unrepeatableFunctions } from './model-sql.ts';
+import { isProblems, type ModelJudge } from './model-judge.ts';
+import { unrepeatableFunctions } from './model-sql.ts';
 import type { OdsCatalog } from './ods-catalog.ts';
 import { hiddenPrefix, type Relation, type TypedColumn } from './relation.ts';
 import { describeRows, type RowDraft, RowNode } from './row-node.ts';
@@ -45,6 +45,7 @@ export interface CompiledModel extends ModelOrigin {
 export interface CompilerOptions {
   /** Columns of a SELECT in the engine's words; throws CDC_ENGINE_REJECTED. */
   readonly describe: (sql: string) => Promise<TypedColumn[]>;
+  readonly judge: ModelJudge;
   readonly isAggregate: (functionName: string) => boolean;
   readonly ods: OdsCatalog;
   /** Names of all models, also of those not compiled yet; for "did you mean". */
@@ -72,8 +73,9 @@ export class ModelCompiler {
     const select = readSelect(parsed);
     const twice = isUnsupported(select) ? [] : outputsOfOneName(model, select);
     if (twice.length > 0) return twice;
+    const outputs = await this.#options.judge(graph, lookup);
+    if (isProblems(outputs)) return outputs;
     try {
-      const outputs = await this.#options.describe(overEmptyTables(parsed, lookup));
       const columns = isUnsupported(select) ? outputs : renamePlainColumns(select, outputs);
       const wrong = this.#wrongOutputs(model, columns);
       if (wrong.length > 0) return wrong;
@@ -83,7 +85,7 @@ export class ModelCompiler {
       return compiled;
     } catch (error) {
       if (!(error instanceof CdcError) || error.code !== 'CDC_ENGINE_REJECTED') throw error;
-      return [engineProblem(error, graph)];
+      return [problemAt(model.file, model.sql, 0, error.message)];
     }
   }
 

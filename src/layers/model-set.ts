@@ -5,6 +5,7 @@ import type { Omission } from './maintained-node.ts';
 import { type CompiledModel, ModelCompiler } from './model-compiler.ts';
 import type { ModelFile } from './model-file.ts';
 import { orderModels } from './model-graph.ts';
+import { judgeModel } from './model-judge.ts';
 import { readOdsCatalog } from './ods-catalog.ts';
 import type { TypedColumn } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -32,10 +33,13 @@ export async function compileModels(
 ): Promise<ModelSet> {
   const { engine, schemas, storageOf, omit } = options;
   const { ordered, problems } = orderModels(models);
+  const ods = await readOdsCatalog(engine, schemas);
+  const tables = [...models.map(({ name }) => name), ...ods.names()];
   const compiler = new ModelCompiler({
+    judge: (graph, lookup) => judgeModel(graph, { engine, lookup, tables }),
     describe: (sql) => engine.rows<TypedColumn>(`DESCRIBE TABLE (${sql}\n)`),
     isAggregate: await aggregateTest(engine),
-    ods: await readOdsCatalog(engine, schemas),
+    ods,
     modelNames: models.map(({ name }) => name),
     storageOf,
     ...(omit ? { omit } : {}),
