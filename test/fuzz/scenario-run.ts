@@ -1,0 +1,230 @@
+import { CdcError } from '../../src/errors.ts';
+import type { LayerStatus, Layers } from '../../src/layers/layers.ts';
+import type { Omission } from '../../src/layers/maintained-node.ts';
+import type { InProcessEngine } from '../support/layers-engine.ts';
+import { never } from '../support/layers-world.ts';
+import { findWrongModels, type WrongModel } from './comparison.ts';
+import { FuzzWorld } from './fuzz-world.ts';
+import { renderQuery } from './query.ts';
+import type { FuzzModel, Kill, Scenario, Step } from './scenario.ts';
+
+/** What went wrong, where. */
+export interface Failure {
+  /**
+   * `wrong`: a model differs from its query; `verify`: `layers.verify` says something else than the
+   * independent comparison; `refused`: a model that should be accepted is not; `stopped`: it stopped
+   * at a refresh; `error`: something else was thrown; `generator`: the engine refuses the plain SELECT.
+   */
+  readonly kind: 'wrong' | 'verify' | 'refused' | 'stopped' | 'error' | 'generator';
+  /** 0 is the first build. */
+  readonly round: number;
+  readonly message: string;
+  readonly wrong: readonly WrongModel[];
+}
+
+export interface ScenarioResult {
+  readonly failure?: Failure;
+  readonly rounds: number;
+  /** Refreshes that a kill broke off. */
+  readonly broken: number;
+  readonly models: readonly ModelOutcome[];
+  /** Statements that changed the tables, with notes between them. */
+  readonly trace: readonly string[];
+}
+
+/** How one model of a scenario was kept right. */
+export interface ModelOutcome {
+  readonly model: FuzzModel;
+  readonly way: LayerStatus['way'];
+  readonly why: string;
+  readonly rounds: number;
+  readonly keysRecomputed: number;
+}
+
+export interface RunOptions {
+  readonly omit?: Omission;
+  /** Rounds between two calls of `layers.verify`. */
+  readonly verifyEvery?: number;
+}
+
+/** Runs a scenario up to its first failure. */
+export async function runScenario(
+  scenario: Scenario,
+  engine: InProcessEngine,
+  options: RunOptions = {},
+): Promise<ScenarioResult> {
+  await using world = await FuzzWorld.open(scenario, engine, options.omit);
+  return await new ScenarioRun(scenario, world, options).run();
+}
+
+class ScenarioRun {
+  readonly #scenario: Scenario;
+  readonly #world: FuzzWorld;
+  readonly #verifyEvery: number;
+  readonly #models = new Map<string, FuzzModel>();
+  readonly #outcomes = new Map<FuzzModel, ModelOutcome>();
+  #layers: Layers | undefined;
+  #round = 0;
+  #broken = 0;
+
+  constructor(scenario: Scenario, world: FuzzWorld, { verifyEvery = 1 }: RunOptions) {
+    this.#scenario = scenario;
+    this.#world = world;
+    this.#verifyEvery = verifyEvery;
+    for (const model of scenario.models) this.#models.set(model.name, model);
+  }
+
+  async run(): Promise<ScenarioResult> {
+    const failure = await this.#untilFailure();
+    const models = [...this.#outcomes.values()];
+    const { trace } = this.#world;
+    const result = { rounds: this.#round, broken: this.#broken, models, trace };
+    return failure === undefined ? result : { ...result, failure };
+  }
+
+  async #untilFailure(): Promise<Failure | undefined> {
+    try {
+      await this.#world.write(this.#scenario.fill, false);
+      const failure = (await this.#apply()) ?? (await this.#compare());
+      if (failure !== undefined) return failure;
+      for (const step of this.#scenario.steps) {
+        this.#round += 1;
+        this.#world.note(`round ${this.#round}${step.hasRestart ? ', a new process' : ''}`);
+        const wrong = (await this.#step(step)) ?? (await this.#compare());
+        if (wrong !== undefined) return wrong;
+      }
+      return undefined;
+    } catch (error) {
+      return this.#failure('error', error instanceof Error ? error.message : String(error));
+    } finally {
+      this.#world.engine.beforeStatement = undefined;
+    }
+  }
+
+  async #step(step: Step): Promise<Failure | undefined> {
+    if (!step.editsLast) {
+      const failure = await this.#edit(step);
+      if (failure !== undefined) return failure;
+    }
+    await this.#world.write(step.changes, step.isSeparate);
+    if (step.hasMerge) await this.#world.merge();
+    if (step.editsLast) {
+      const failure = await this.#edit(step);
+      if (failure !== undefined) return failure;
+    }
+    if (step.hasRestart) this.#layers = undefined;
+    for (const kill of step.kills) {
+      const isBroken = await this.#refreshWithKill(kill);
+      if (isBroken === false) return undefined;
+      this.#broken += 1;
+      await this.#world.write(kill.changes, false);
+    }
+    this.#world.note('refresh');
+    await this.#world.world.refresh(await this.#current());
+    return undefined;
+  }
+
+  async #edit({ edits }: Step): Promise<Failure | undefined> {
+    if (edits.length === 0) return undefined;
+    for (const { name, model } of edits) {
+      await this.#world.edit(name, model);
+      if (model === undefined) this.#models.delete(name);
+      else this.#models.set(name, model);
+    }
+    return this.#apply();
+  }
+
+  async #apply(): Promise<Failure | undefined> {
+    const layers = await this.#current();
+    const { problems } = await layers.plan();
+    const errors = problems.filter(({ severity }) => severity === 'error');
+    if (errors.length > 0) {
+      const list = errors.map(({ where, message }) => `${where} ${message}`).join('\n');
+      const isInvalid = await this.#hasInvalidModel();
+      return this.#failure(isInvalid === undefined ? 'refused' : 'generator', isInvalid ?? list);
+    }
+    this.#world.note('apply');
+    await layers.apply(never);
+    return undefined;
+  }
+
+  /** Whether a model is no valid SELECT for the engine, which would be the fuzzer's own mistake. */
+  async #hasInvalidModel(): Promise<string | undefined> {
+    const { engine } = this.#world;
+    await engine.command('DROP DATABASE IF EXISTS plain');
+    await engine.command('CREATE DATABASE plain');
+    try {
+      for (const { name, query } of this.#models.values()) {
+        const sql = renderQuery(query).replaceAll(/\b(dwd|dws|ads)\.(m\d+)\b/g, 'plain.$1_$2');
+        await engine.command(`CREATE VIEW plain.${name.replace('.', '_')} AS ${sql}`);
+        await engine.rows(`SELECT * FROM plain.${name.replace('.', '_')}`);
+      }
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    } finally {
+      await engine.command('DROP DATABASE plain');
+    }
+  }
+
+  /** False when the refresh was through before it could be broken off. */
+  async #refreshWithKill({ at, who }: Kill): Promise<boolean> {
+    const { engine } = this.#world;
+    const memory = who === 'process' ? [] : await this.#world.memoryTables();
+    this.#world.note(`refresh, broken off before its writing statement ${at} (${who})`);
+    let left = at;
+    engine.beforeStatement = (sql) => {
+      if (!/^(INSERT|EXCHANGE)/.test(sql)) return;
+      left -= 1;
+      if (left > 0 || (who === 'silent' && left < 0)) return;
+      if (left === 0) engine.forget(memory);
+      if (who === 'silent') return;
+      throw new CdcError('CDC_ENGINE_UNREACHABLE', 'The fuzzer has killed the engine.');
+    };
+    try {
+      await this.#world.world.refresh(await this.#current());
+      return false;
+    } catch (error) {
+      const isExpected = error instanceof CdcError && error.kind === 'transient';
+      if (!isExpected) throw error;
+      this.#layers = undefined;
+      return true;
+    } finally {
+      engine.beforeStatement = undefined;
+    }
+  }
+
+  async #current(): Promise<Layers> {
+    this.#layers ??= await this.#world.openLayers();
+    return this.#layers;
+  }
+
+  async #compare(): Promise<Failure | undefined> {
+    const layers = await this.#current();
+    for (const status of layers.status()) {
+      if (status.error !== undefined)
+        return this.#failure('stopped', `${status.name}: ${status.error}`);
+      this.#note(status);
+    }
+    const wrong = await findWrongModels(this.#world.engine, [...this.#models.values()]);
+    const isLast = this.#round === this.#scenario.steps.length;
+    if (wrong.length === 0 && this.#round % this.#verifyEvery !== 0 && !isLast) return undefined;
+    const said = await this.#world.world.differences(layers);
+    if (wrong.length > 0) {
+      const isMissed = said.length === 0;
+      return this.#failure('wrong', isMissed ? 'layers.verify finds no difference' : '', wrong);
+    }
+    return said.length === 0 ? undefined : this.#failure('verify', said.join('\n'));
+  }
+
+  #note({ name, way, why, keysRecomputed }: LayerStatus): void {
+    const model = this.#models.get(name);
+    if (model === undefined) return;
+    const rounds = (this.#outcomes.get(model)?.rounds ?? 0) + 1;
+    this.#outcomes.set(model, { model, way, why, keysRecomputed, rounds });
+  }
+
+  #failure(kind: Failure['kind'], message: string, wrong: readonly WrongModel[] = []): Failure {
+    return { kind, round: this.#round, message, wrong };
+  }
+}
