@@ -111,7 +111,7 @@ describe('plan and apply', () => {
       name: 'an unknown column',
       sql: 'SELECT o.id,\n  o.amout FROM shop.orders o',
       problem:
-        "error layers/dwd/bad.sql:2:3 Identifier 'o.amout' cannot be resolved in o. Did you mean 'o.amount'?",
+        'error layers/dwd/bad.sql:2:3 o (shop.orders) has no column amout. Did you mean o.amount?',
     },
     {
       name: 'an unknown table',
@@ -128,7 +128,7 @@ describe('plan and apply', () => {
       name: 'a declared key that is no output',
       sql: '-- key: idd\nSELECT id FROM shop.orders',
       problem:
-        'error layers/dwd/bad.sql:1:4 The declared key column idd is not among the outputs. Did you mean id?',
+        'error layers/dwd/bad.sql:1:9 The declared key column idd is not among the outputs. Did you mean id?',
     },
     {
       name: 'two outputs of one name',
@@ -153,9 +153,9 @@ describe('plan and apply', () => {
     const [problem] = (await shop.layers.plan()).problems;
     expect(problem).toMatchObject({
       severity: 'error',
-      message: expect.stringContaining('Syntax error'),
+      where: 'layers/dwd/bad.sql:2:24',
+      message: 'The ( here is never closed.',
     });
-    expect(problem?.where).toMatch(/^layers\/dwd\/bad.sql:/);
   });
 
   test('a declared key that is not unique is refused by the data', async () => {
@@ -164,7 +164,7 @@ describe('plan and apply', () => {
     });
     await shop.world.write('shop.orders', [order(4, 1, 1)]);
     await expect(shop.layers.apply(never)).rejects.toThrow(
-      'layers/dwd/bad.sql:1:4 The declared key (class_id) is not unique: 4 rows have 2 different keys.',
+      'layers/dwd/bad.sql:1:9 The declared key (class_id) is not unique: 4 rows have 2 different keys.',
     );
   });
 });
@@ -230,7 +230,7 @@ describe('refresh', () => {
     await world.refresh(layers);
     const status = Object.fromEntries(layers.status().map(({ name, error }) => [name, error]));
     expect(status).toEqual({
-      'dwd.wide': expect.stringContaining("layers/dwd/wide.sql:2:14: Identifier 'o.amount'"),
+      'dwd.wide': expect.stringContaining('2:14: o (shop.orders) has no column amount'),
       'dws.sums': expect.stringContaining('has stopped'),
       'dwd.notes': undefined,
     });
