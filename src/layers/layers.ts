@@ -10,6 +10,7 @@ import type { LayerName } from './model-file.ts';
 import type { LayerDifference } from './model-verification.ts';
 import type { LayersOptions } from './options.ts';
 import type { SqlEngine } from './sql-engine.ts';
+import type { VerifiedLayers } from './verified-layers.ts';
 
 /**
  * Keeps DWD, DWS and ADS equal to their SELECTs while the ODS tables change. See docs/layers.md.
@@ -34,8 +35,17 @@ export interface Layers {
   refresh(cut: LayersCut, signal: AbortSignal): Promise<RefreshReport>;
   /** Builds every direct and indirect reader of these tables anew: their rows have no usable history. */
   rebuild(tables: ReadonlySet<TableId>, signal: AbortSignal): Promise<void>;
-  /** Compares each model with its SELECT recomputed in full. Changes nothing. */
+  /** Compares each model with its SELECT recomputed in full; nothing may change meanwhile. Changes nothing. */
   verify(signal: AbortSignal): Promise<LayerDifference[]>;
+  /**
+   * Copies of all tables as they are while `hold` does its work, to be compared at leisure. Names of the copies begin with
+   * `prefix`. Dispose of them.
+   */
+  copy(
+    hold: <T>(work: () => Promise<T>) => Promise<T>,
+    prefix: string,
+    signal: AbortSignal,
+  ): Promise<VerifiedLayers>;
   status(): LayerStatus[];
 }
 
@@ -92,7 +102,8 @@ export interface LayerStatus {
   readonly error?: string;
 }
 
-export type { LayerDifference };
+export type { DifferingColumn } from './row-comparison.ts';
+export type { LayerDifference, VerifiedLayers };
 
 export interface LayersSetup {
   readonly engine: SqlEngine;

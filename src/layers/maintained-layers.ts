@@ -24,11 +24,12 @@ import type { CompiledModel } from './model-compiler.ts';
 import { type ModelFile, readModels } from './model-file.ts';
 import { ModelRefresher, type ModelRun, withGrowth } from './model-refresher.ts';
 import { compileModels, type ModelSet } from './model-set.ts';
-import { type LayerDifference, verifyModel } from './model-verification.ts';
+import type { LayerDifference } from './model-verification.ts';
 import { createView, databaseStatements, dropTables, dropView } from './node-storage.ts';
 import { type PlanInput, planModels } from './plan-models.ts';
 import { runInOrder } from './run-in-order.ts';
 import { findSmallTables } from './small-tables.ts';
+import { VerifiedLayers, type VerifiedLayersOptions } from './verified-layers.ts';
 
 /** Refreshes between two tidyings. */
 const tidyEvery = 50;
@@ -121,17 +122,28 @@ export class MaintainedLayers implements Layers {
   }
 
   async verify(signal: AbortSignal): Promise<LayerDifference[]> {
-    const { engine } = this.#setup;
-    const models = await this.#active();
-    const compared: LayerDifference[] = [];
-    for (const compiled of models) compared.push(await verifyModel(compiled, { engine, signal }));
-    const known = new Set(compared.map(({ name }) => name));
-    for (const { name, layer, rows, error } of this.#loadRecords().values()) {
-      if (known.has(name)) continue;
-      const reason = error ?? 'The model could not be compiled.';
-      compared.push({ name, layer, rows, differences: 1, keys: [], error: reason });
-    }
-    return compared;
+    const setup = await this.#verified('', signal);
+    await using verified = await VerifiedLayers.inPlace(setup);
+    return [...(await verified.verify({ signal })).differences];
+  }
+
+  async copy(
+    hold: <T>(work: () => Promise<T>) => Promise<T>,
+    prefix: string,
+    signal: AbortSignal,
+  ): Promise<VerifiedLayers> {
+    // What takes time is compiling, which is seldom needed a second time.
+    await this.#active();
+    return hold(async () => {
+      const records = this.#state.records();
+      const isSame = [...records.values()].every(({ name, storage, fingerprint }) => {
+        const known = this.#records?.get(name);
+        return known?.storage === storage && known.fingerprint === fingerprint;
+      });
+      if (!isSame || records.size !== this.#records?.size) this.#models = undefined;
+      this.#records = records;
+      return VerifiedLayers.copy(await this.#verified(prefix, signal));
+    });
   }
 
   status(): LayerStatus[] {
@@ -180,6 +192,13 @@ export class MaintainedLayers implements Layers {
     this.#models = set.compiled;
     this.#schemas = signature;
     return set.compiled;
+  }
+
+  async #verified(prefix: string, signal: AbortSignal): Promise<VerifiedLayersOptions> {
+    const { engine } = this.#setup;
+    const models = await this.#active();
+    const records = [...this.#loadRecords().values()];
+    return { engine, models, records, schemas: this.#setup.tables(), prefix, signal };
   }
 
   /** The built models from the text they were built from, in the tables they have or get. */

@@ -75,7 +75,11 @@ function readRelations({ parsed, lookup }: WholeDraft): Relation[] {
   return tableReferences(parsed).flatMap(({ name }) => lookup(name) ?? []);
 }
 
-function overRelations({ parsed, lookup }: WholeDraft, render: (read: Relation) => string): string {
+/** The statement with each table reference replaced by what `render` makes of the relation. */
+export function overRelations(
+  { parsed, lookup }: Pick<WholeDraft, 'parsed' | 'lookup'>,
+  render: (read: Relation) => string,
+): string {
   const edits = tableReferences(parsed).flatMap((reference): Edit[] => {
     const relation = lookup(reference.name);
     if (relation === undefined) return [];
