@@ -3,6 +3,7 @@ import { quoteIdentifier, quoteString } from '../engine/sql-quote.ts';
 import { layersDatabase } from './layer-names.ts';
 import type { MaintainedNode } from './maintained-node.ts';
 import { buildsPerPartition } from './node-storage.ts';
+import { forgetPastCuts } from './past-cuts.ts';
 import { buildColumn } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
 
@@ -12,7 +13,13 @@ interface BuildMark {
   readonly atMs: number;
 }
 
-const marksKey = 'layers/history';
+/** How old builds are, and which cuts are forgotten. */
+interface HistoryState {
+  readonly marks: readonly BuildMark[];
+  readonly forgottenTo: number;
+}
+
+const stateKey = 'layers/history';
 /** Marks over the whole time that is kept. */
 const marksKept = 200;
 const hourMs = 3_600_000;
@@ -78,20 +85,25 @@ AND active AND (endsWith(table, '${deltaEnd}') OR endsWith(table, '${pastEnd}'))
     }
   }
 
-  /** Builds above it are wanted. */
+  /** Builds above it are wanted; notes how old they are, and forgets the cuts before them. */
   async #oldestWanted(build: number, nowMs: number): Promise<number> {
     const { catalog, hours } = this.#options;
     const periodMs = hours * hourMs;
-    const marks = catalog.get<readonly BuildMark[]>(marksKey) ?? [];
-    const oldest = marks.findLast(({ atMs }) => atMs <= nowMs - periodMs)?.build;
+    const { marks, forgottenTo } = catalog.get<HistoryState>(stateKey) ?? beginning;
     const last = marks.at(-1);
-    if (last === undefined || nowMs - last.atMs >= periodMs / marksKept) {
-      const kept = marks.filter((mark) => mark.build >= (oldest ?? 0));
-      await catalog.put(marksKey, [...kept, { build, atMs: nowMs }]);
+    const isDue = last === undefined || nowMs - last.atMs >= periodMs / marksKept;
+    const noted = isDue ? [...marks, { build, atMs: nowMs }] : marks;
+    const oldest = noted.findLast(({ atMs }) => atMs <= nowMs - periodMs)?.build ?? 0;
+    const kept = noted.filter((mark) => mark.build >= oldest);
+    const forgotten = await forgetPastCuts(catalog, forgottenTo, oldest);
+    if (isDue || forgotten !== forgottenTo) {
+      await catalog.put(stateKey, { marks: kept, forgottenTo: forgotten });
     }
-    return hours === 0 ? build : (oldest ?? 0);
+    return oldest;
   }
 }
+
+const beginning: HistoryState = { marks: [], forgottenTo: 0 };
 
 /** Quoted names of the tables with history outside of deltas. */
 export async function pastTables(

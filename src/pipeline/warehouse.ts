@@ -3,6 +3,7 @@ import { type Position, renderPosition, versionOf } from '../change/position.ts'
 import type { TableId } from '../change/table-id.ts';
 import type { CdcError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
+import { pastCutKey } from '../layers/past-cuts.ts';
 import { currentBuild } from '../layers/published-models.ts';
 import type { LoadStep } from '../load/load-step.ts';
 import type { ChangeLog } from '../log/change-log.ts';
@@ -169,6 +170,7 @@ export class Warehouse {
     const marks = [...added, ...reread].map((table) => [settledPrefix + table, settled.get(table)]);
     await catalog.batch({
       [cutKey]: published,
+      [pastCutKey(published.build)]: published,
       ...Object.fromEntries(marks),
       ...rebuildKeys(catalog, asked),
     });

@@ -1,4 +1,5 @@
 import type { Version } from '../../change/position.ts';
+import type { TableId } from '../../change/table-id.ts';
 
 /** What `layers explain` finds. Values are text as the engine prints them; NULL is null. */
 export type Values = Readonly<Record<string, string | null>>;
@@ -8,19 +9,31 @@ export interface Place {
   readonly version: string;
   /** `binlog.000003:4980`. */
   readonly position: string;
+  /** `snapshot`: as a snapshot read it at about this place; nobody knows when it had changed. */
+  readonly origin: 'stream' | 'snapshot';
   /** When its transaction was committed, where that is still known; ISO 8601. */
   readonly committedAt: string | null;
 }
 
 /** Names a row's version as a place in the source. */
-export type PlaceOf = (version: Version) => Promise<Place>;
+export type PlaceOf = (table: TableId, version: Version) => Promise<Place>;
 
-/** The rows behind a row of a model, level by level downwards. */
-export interface RowsBehind {
+/** A row of a model, with what is behind it or how it came about. */
+export interface Explanation {
   readonly model: string;
-  readonly key: Values;
-  readonly values: Values;
-  readonly levels: readonly SourceLevel[];
+  readonly description: string | null;
+  /** `gone`: it is not there now, but was; `several`: the key given fits more than one. */
+  readonly found: 'row' | 'gone' | 'several' | 'none';
+  readonly key?: Values;
+  /** As they are; of a row that is gone as they were last. */
+  readonly values?: Values;
+  readonly goneAt?: CutPlace;
+  /** Keys that fit, when there are several. */
+  readonly candidates?: readonly Values[];
+  readonly hasMore?: boolean;
+  /** The rows behind it, level by level downwards. */
+  readonly levels?: readonly SourceLevel[];
+  readonly history?: RowHistory;
 }
 
 /** Rows of one table or model that the rows of its reader are made of. */
@@ -56,21 +69,27 @@ export interface CutMark {
   readonly publishedAtMs: number;
 }
 
+export interface CutPlace {
+  readonly position: string;
+  readonly publishedAt: string;
+  readonly build: number;
+}
+
 /** How a row of a model came to be what it is. */
 export interface RowHistory {
-  readonly model: string;
-  readonly key: Values;
-  /** As it is now; absent when the row is gone. */
-  readonly values?: Values;
+  /** The cut that it begins after; null for all that is kept. */
+  readonly since: CutPlace | null;
   /** The oldest first. */
   readonly steps: readonly HistoryStep[];
-  /** Why older steps may be missing. */
-  readonly incomplete?: string;
+  /** Steps before these that are not shown. */
+  readonly omitted: number;
+  /** Why earlier steps may be missing. */
+  readonly incomplete: string | null;
 }
 
 /** What one published cut did to the row. */
 export interface HistoryStep {
-  readonly cut: { readonly position: string; readonly publishedAt: string; readonly build: number };
+  readonly cut: CutPlace;
   readonly kind: 'appeared' | 'changed' | 'vanished';
   readonly columns: readonly ColumnChange[];
   /** Rows of the source that changed, those with the largest effect first. */

@@ -68,7 +68,7 @@ export class RowWalk {
     const meeting = meetingColumns(source.equal).map((each) => {
       return { ...each, name: meetingName(each.name) };
     });
-    const version = kind === 'table' ? [{ name: versionColumn, type: 'UInt64' }] : [];
+    const version = kind === 'table' ? [{ name: placeColumn(source), type: 'UInt64' }] : [];
     const by = source.equal.map(({ expression }) => expression).join(', ');
     const each = Math.max(1, Math.floor(limit / readers.length));
     const order = quoteColumns(relation.key).join(', ') || '1';
@@ -100,8 +100,8 @@ export class RowWalk {
     const node = graph.node(relation.name);
     const key = node === undefined ? valuesFor(row, relation.key) : keyValues(node, row);
     const values = valuesFor(row, readColumns(source));
-    const version = row.get(versionColumn);
-    const place = version ? { place: await placeOf(BigInt(version)) } : {};
+    const version = node === undefined ? row.get(placeColumn(source)) : undefined;
+    const place = version ? { place: await placeOf(relation.name, BigInt(version)) } : {};
     return { key, values, into, ...place };
   }
 
@@ -120,9 +120,8 @@ function readColumns({ columns }: NodeSource): TypedColumn[] {
 }
 
 function fromSource({ relation, alias }: NodeSource, where?: string): string {
-  const final = relation.isKeyed ? ' FINAL' : '';
   const condition = where === undefined ? '' : ` WHERE ${where}`;
-  return `FROM ${relation.physical} AS ${quoteIdentifier(alias)}${final}${condition}`;
+  return `FROM ${relation.physical} AS ${quoteIdentifier(alias)} FINAL${condition}`;
 }
 
 /** Under FINAL only conditions on the key are checked before all columns are read. */
@@ -132,6 +131,10 @@ function indexed({ relation, alias }: NodeSource, condition: string): string {
   const source = `${relation.physical} AS ${quoteIdentifier(alias)}`;
   const keys = `SELECT ${names.join(', ')} FROM ${source} WHERE ${condition}`;
   return `${renderTuple(names)} IN (${keys}) AND ${condition}`;
+}
+
+function placeColumn({ relation }: NodeSource): string {
+  return relation.changeColumn ?? versionColumn;
 }
 
 /** A source's expression has the name of the reader's column, which may be another column of its own. */
