@@ -64,7 +64,7 @@ const combinators =
   /(If|Array|Map|Distinct|OrDefault|OrNull|ForEach|Resample|ArgMin|ArgMax|State|SimpleState|Merge|MergeState)$/;
 
 /** Whether a function name means an aggregate, also with combinators such as `sumIfOrNull`. */
-async function aggregateTest(engine: SqlEngine): Promise<(name: string) => boolean> {
+export async function aggregateTest(engine: SqlEngine): Promise<(name: string) => boolean> {
   const loading = aggregateNames.get(engine) ?? loadAggregateNames(engine);
   aggregateNames.set(engine, loading);
   const names = await loading;
