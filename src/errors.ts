@@ -220,6 +220,19 @@ export const errorRegistry = {
     meaning: 'A model could not be refreshed; it stays at its last good cut.',
     remedy: 'Read the cause, correct the model file or the source column, then `cdc layers apply`.',
   },
+  CDC_LAYERS_AUDIT_FAILED: {
+    kind: 'operator',
+    meaning:
+      'Rows of a model break one of its audits; the model and its readers stay at their last good cut.',
+    remedy:
+      'Correct the rows at the source, or the audit in the file, then run `cdc layers apply --yes`.',
+  },
+  CDC_LAYERS_SOURCE_CHANGED: {
+    kind: 'operator',
+    meaning:
+      'A column or table that a model reads was dropped, renamed or given another type at the source; the model and its readers stay at their last good cut.',
+    remedy: 'Correct the model file where it names the column, then run `cdc layers apply --yes`.',
+  },
   CDC_SINK_UNREACHABLE: {
     kind: 'transient',
     meaning: 'The store of a sink does not answer, or broke the connection.',

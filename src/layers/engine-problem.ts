@@ -1,7 +1,4 @@
-import type { Problem } from '../errors.ts';
 import { type Finding, findingOf } from './engine-finding.ts';
-import { problemAt } from './model-file.ts';
-import type { GraphModel } from './model-graph.ts';
 import type { JudgeOptions } from './model-judge.ts';
 import type { ParsedSql } from './sql-parser.ts';
 import { SqlScopes } from './sql-scopes.ts';
@@ -9,24 +6,24 @@ import { renderSpan, type Span } from './sql-text.ts';
 import { readSyntaxError, syntaxProbe } from './syntax-problem.ts';
 import type { TokenRange } from './token-ranges.ts';
 
-export interface EngineProblemOptions extends JudgeOptions {
+export interface RefusalOptions extends JudgeOptions {
   /** What the engine says to another text in the model's place; undefined when it takes it. */
   readonly complaint: (sql: string) => Promise<string | undefined>;
 }
 
-/** What the engine refused in a model, in plain words at the place in its file. */
-export async function engineProblem(
+/** A place in a statement with what is wrong there. */
+export interface Refusal {
+  readonly offset: number;
+  readonly message: string;
+}
+
+/** What the engine refuses in a statement, in plain words at its place. */
+export async function readRefusal(
   complaint: string,
-  { model, parsed }: GraphModel,
-  options: EngineProblemOptions,
-): Promise<Problem> {
-  const at = (offset: number, message: string) => {
-    return problemAt(model.file, parsed.sql, offset, message);
-  };
-  if (complaint.includes('SYNTAX_ERROR')) {
-    const { offset, message } = await syntaxProblem(complaint, parsed, options);
-    return at(offset, message);
-  }
+  parsed: ParsedSql,
+  options: RefusalOptions,
+): Promise<Refusal> {
+  if (complaint.includes('SYNTAX_ERROR')) return syntaxProblem(complaint, parsed, options);
   const functions = /UNKNOWN_(AGGREGATE_)?FUNCTION/.test(complaint)
     ? await functionNames(options)
     : [];
@@ -36,14 +33,20 @@ export async function engineProblem(
   const { lookup, tables } = options;
   const context = { parsed, scopes, lookup, tables, functions, offered };
   const finding = findingOf(complaint, context);
-  if (finding === undefined) return at(namedPlace(complaint, parsed), cleaned(complaint));
+  if (finding === undefined) {
+    return { offset: namedPlace(complaint, parsed), message: cleaned(complaint) };
+  }
   const culprit = await culpritOf(finding, complaint, { parsed, ...options });
   const first = culprit?.first ?? 0;
-  return at(parsed.tokens[first]?.start ?? 0, finding.message(first));
+  return { offset: parsed.tokens[first]?.start ?? 0, message: finding.message(first) };
 }
 
 /** The user's own text alone, so that places are places in it. */
-async function syntaxProblem(complaint: string, parsed: ParsedSql, { engine }: JudgeOptions) {
+async function syntaxProblem(
+  complaint: string,
+  parsed: ParsedSql,
+  { engine }: JudgeOptions,
+): Promise<Refusal> {
   try {
     await engine.rows(`${syntaxProbe}${parsed.sql}\n`);
   } catch (error) {
@@ -59,7 +62,7 @@ async function syntaxProblem(complaint: string, parsed: ParsedSql, { engine }: J
 async function culpritOf(
   { suspects, harmless }: Finding,
   complaint: string,
-  { parsed, complaint: complaintOf }: EngineProblemOptions & { parsed: ParsedSql },
+  { parsed, complaint: complaintOf }: RefusalOptions & { parsed: ParsedSql },
 ): Promise<TokenRange | undefined> {
   if (suspects.length <= 1) return suspects[0];
   const headline = headlineOf(complaint);

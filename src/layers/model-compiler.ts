@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { quoteIdentifier } from '../engine/sql-quote.ts';
 import { CdcError, type Problem } from '../errors.ts';
 import { nearestName } from '../lib/nearest-name.ts';
+import type { Audit } from './audit.ts';
 import { BoundSelect } from './binding.ts';
 import { describeGroups, type GroupDraft, GroupNode } from './group-node.ts';
 import { nodeTables, stageName } from './layer-names.ts';
@@ -40,6 +41,8 @@ export interface CompiledModel extends ModelOrigin {
   /** In order of dependency, the model's own last; none when it is rebuilt. */
   readonly nodes: readonly MaintainedNode[];
   readonly relation: Relation;
+  /** What its rows must be, as the header says. */
+  readonly audits: readonly Audit[];
 }
 
 export interface CompilerOptions {
@@ -194,7 +197,8 @@ export class ModelCompiler {
     const { relation } = own;
     const visible = relation.key.filter(({ name }) => !name.startsWith(hiddenPrefix));
     const key = model.header.key ?? visible.map(({ name }) => name);
-    return { ...originOf(subject), model, way: 'keys', why, key, nodes, relation };
+    const origin = { ...originOf(subject), audits: [] };
+    return { ...origin, model, way: 'keys', why, key, nodes, relation };
   }
 
   #rebuilt(subject: Subject, columns: readonly TypedColumn[], reason: string): CompiledModel {
@@ -208,7 +212,8 @@ export class ModelCompiler {
       isKeyed: false,
     };
     const key = model.header.key ?? [];
-    return { ...originOf(subject), model, way: 'rebuild', why: reason, key, nodes: [], relation };
+    const origin = { ...originOf(subject), audits: [] };
+    return { ...origin, model, way: 'rebuild', why: reason, key, nodes: [], relation };
   }
 
   #origin({ parsed, references, model }: GraphModel, columns: readonly TypedColumn[]): ModelOrigin {

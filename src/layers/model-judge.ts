@@ -1,11 +1,11 @@
 import { CdcError, type Problem } from '../errors.ts';
-import { engineProblem } from './engine-problem.ts';
+import { type Refusal, readRefusal } from './engine-problem.ts';
 import { problemAt } from './model-file.ts';
 import type { GraphModel } from './model-graph.ts';
 import { overEmptyTables } from './model-sql.ts';
 import type { Relation, TypedColumn } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { parseSql } from './sql-parser.ts';
+import { type ParsedSql, parseSql } from './sql-parser.ts';
 
 export interface JudgeOptions {
   readonly engine: SqlEngine;
@@ -27,6 +27,20 @@ export async function judgeModel(
   graph: GraphModel,
   options: JudgeOptions,
 ): Promise<TypedColumn[] | Problem[]> {
+  const { model, parsed } = graph;
+  const verdict = await judgeSql(parsed, options);
+  if (!Array.isArray(verdict)) {
+    return [problemAt(model.file, parsed.sql, verdict.offset, verdict.message)];
+  }
+  const mixed = mixedTypes(graph, verdict);
+  return mixed.length > 0 ? mixed : verdict;
+}
+
+/** The same for any SELECT over known tables. */
+export async function judgeSql(
+  parsed: ParsedSql,
+  options: JudgeOptions,
+): Promise<TypedColumn[] | Refusal> {
   const { engine, lookup } = options;
   const ask = async (text: string): Promise<TypedColumn[]> => {
     const sql = overEmptyTables(parseSql(text), lookup);
@@ -35,31 +49,25 @@ export async function judgeModel(
     await engine.rows(`EXPLAIN ${sql}\n`, { settings });
     return columns;
   };
+  const complaint = async (text: string) => {
+    try {
+      await ask(text);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CdcError && error.code === 'CDC_ENGINE_REJECTED') return error.message;
+      throw error;
+    }
+  };
   try {
-    const columns = await ask(graph.parsed.sql);
-    const mixed = mixedTypes(graph, columns);
-    return mixed.length > 0 ? mixed : columns;
+    return await ask(parsed.sql);
   } catch (error) {
-    if (!isRejected(error)) throw error;
-    const complaint = async (text: string) => {
-      try {
-        await ask(text);
-        return undefined;
-      } catch (again) {
-        if (!isRejected(again)) throw again;
-        return again.message;
-      }
-    };
-    return [await engineProblem(error.message, graph, { ...options, complaint })];
+    if (!(error instanceof CdcError) || error.code !== 'CDC_ENGINE_REJECTED') throw error;
+    return readRefusal(error.message, parsed, { ...options, complaint });
   }
 }
 
 export function isProblems(verdict: readonly (TypedColumn | Problem)[]): verdict is Problem[] {
   return verdict.some((each) => 'severity' in each);
-}
-
-function isRejected(error: unknown): error is CdcError {
-  return error instanceof CdcError && error.code === 'CDC_ENGINE_REJECTED';
 }
 
 /** `if(paid, amount, 'none')`: no other store knows a column that is now a number, now a text. */

@@ -1,6 +1,7 @@
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { Problem } from '../errors.ts';
+import { compileAudits } from './compile-audits.ts';
 import type { Omission } from './maintained-node.ts';
 import { type CompiledModel, ModelCompiler } from './model-compiler.ts';
 import type { ModelFile } from './model-file.ts';
@@ -45,6 +46,8 @@ export async function compileModels(
     ...(omit ? { omit } : {}),
   });
   const compiled: CompiledModel[] = [];
+  const lookup = (name: string) =>
+    compiled.find(({ model }) => model.name === name)?.relation ?? ods.relation(name);
   const failed = new Map<string, readonly Problem[]>();
   for (const graph of ordered) {
     // What is wrong with a model is said once, not again for each of its readers.
@@ -53,10 +56,28 @@ export async function compileModels(
       continue;
     }
     const result = await compiler.compile(graph);
-    if (Array.isArray(result)) failed.set(graph.model.name, result);
-    else compiled.push(result);
+    if (Array.isArray(result)) {
+      failed.set(graph.model.name, result);
+      continue;
+    }
+    const below = upstreamOf(result, compiled);
+    const isReadable = (name: string) => ods.relation(name) !== undefined || below.has(name);
+    const given = { engine, lookup, tables, isReadable };
+    const { audits, problems: mistakes } = await compileAudits(result, given);
+    if (mistakes.length > 0) failed.set(graph.model.name, mistakes);
+    else compiled.push({ ...result, audits });
   }
   return { compiled, failed, problems };
+}
+
+/** Models that it reads, directly or through others. */
+function upstreamOf({ reads }: CompiledModel, models: readonly CompiledModel[]): Set<string> {
+  const names = new Set(reads);
+  for (const name of names) {
+    const model = models.find((each) => each.model.name === name);
+    for (const below of model?.reads ?? []) names.add(below);
+  }
+  return names;
 }
 
 const aggregateNames = new WeakMap<SqlEngine, Promise<Set<string>>>();
