@@ -1,6 +1,5 @@
 import { tableReferences } from '../model-sql.ts';
 import type { ParsedSql, SqlToken } from '../sql-parser.ts';
-import { lineAndColumn } from '../sql-text.ts';
 import type { Mention } from './mention-log.ts';
 import { distinctOrigins, type Origin, usedAt } from './origin.ts';
 import type { QueryTrace, TraceOptions } from './query-trace.ts';
@@ -111,7 +110,10 @@ function outputsOf(
   const all = distinctOrigins(own.flatMap(({ origins }) => uncertain(origins)));
   return names.map((name, index) => {
     const match = isByPlace ? own[index] : own.find((output) => output.name === name);
-    return match === undefined ? { name, origins: all, at: 0 } : { ...match, name };
+    if (match === undefined) return { name, origins: all, at: 0 };
+    // `t.name` of the engine is `name` for people, where only one output is called so.
+    const isUnique = own.filter((other) => other.name === match.name).length === 1;
+    return isUnique ? match : { ...match, name };
   });
 }
 
@@ -215,10 +217,4 @@ function distinctMentions(mentions: readonly Mention[]): Mention[] {
 
 function distinctDoubts(doubts: readonly Doubt[]): Doubt[] {
   return [...new Map(doubts.map((doubt) => [`${doubt.at} ${doubt.message}`, doubt])).values()];
-}
-
-/** For people: `dwd/order_wide.sql:3:14`. */
-export function placeText(file: string, sql: string, at: number): string {
-  const { line, column } = lineAndColumn(sql, Math.max(at, 0));
-  return `${file}:${line}:${column}`;
 }
