@@ -4,6 +4,8 @@ import type { CommandContext } from '../context.ts';
 import { renderApplied, renderPlan } from '../presenter/plan.ts';
 import { exitCodeOfProblems } from './check.ts';
 import { example, type JsonOption, jsonFlag } from './command-options.ts';
+import { registerLayersExplain } from './layers-explain.ts';
+import { registerLayersLineage } from './layers-lineage.ts';
 import { registerLayersTest } from './layers-test.ts';
 
 interface ApplyOptions extends JsonOption {
@@ -34,7 +36,9 @@ export function registerLayers(program: Command, context: CommandContext): void 
         context.exitCode = exitCodeOf(new CdcError('CDC_USAGE', ''));
       }
     });
+  registerLayersLineage(layers, context);
   registerLayersTest(layers, context);
+  registerLayersExplain(layers, context);
 }
 
 /** Whether there is something to apply. */

@@ -73,7 +73,7 @@ export class CauseFinder {
       kind: graph.kindOf(relation.name),
       of: isWhole ? 'all' : 'rows',
       total: found.total > found.changes.length ? found.total : moved.length,
-      ...effectOf(moved),
+      effect: effectOf(moved),
       rows: moved.slice(0, limit).map((pair) => movedRow(inner, pair, shown)),
     };
     return { level, moved };
@@ -91,8 +91,9 @@ function classify(change: RowChange, relevant: readonly TypedColumn[]): MovedPai
     const isSame = relevant.every(({ name }) => before?.get(name) === after?.get(name));
     return isSame ? undefined : { change, kind: 'changed' };
   }
-  if (isIn) return { change, kind: 'entered' };
-  return wasIn ? { change, kind: 'left' } : undefined;
+  if (isIn) return { change, kind: before === undefined ? 'entered' : 'movedIn' };
+  if (wasIn) return { change, kind: after === undefined ? 'left' : 'movedOut' };
+  return undefined;
 }
 
 function movedRow(
@@ -102,6 +103,5 @@ function movedRow(
 ): MovedRow {
   const row = (after ?? before) as StoredRow;
   const columns: ColumnChange[] = columnChanges(before, after, shown);
-  const isElsewhere = kind !== 'changed' && before !== undefined && after !== undefined;
-  return { key: keyValues(node, row), kind, columns, isElsewhere };
+  return { key: keyValues(node, row), kind, columns };
 }

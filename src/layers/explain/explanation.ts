@@ -94,6 +94,7 @@ export interface HistoryStep {
   readonly columns: readonly ColumnChange[];
   /** Rows of the source that changed, those with the largest effect first. */
   readonly causes: readonly Cause[];
+  readonly causesOmitted: number;
   /** What moved in the tables in between, from the row downwards. */
   readonly levels: readonly MovedLevel[];
 }
@@ -121,29 +122,31 @@ export interface Cause {
   readonly effect: Effect;
 }
 
-export interface Effect {
-  readonly entered: number;
-  readonly left: number;
-  readonly changed: number;
-}
+/** Rows by what became of them; see MoveKind. */
+export type Effect = Readonly<Record<MoveKind, number>>;
+
+/**
+ * What a change of a row is to the rows above it: it is new or gone, it moved here from other rows or to others, or
+ * it is where it was with other values.
+ */
+export type MoveKind = 'entered' | 'left' | 'movedIn' | 'movedOut' | 'changed';
 
 /** Rows of a model or stage that changed for the rows above them. */
-export interface MovedLevel extends Effect {
+export interface MovedLevel {
   readonly reader: string;
   readonly name: string;
   readonly alias: string;
   readonly kind: 'table' | 'model' | 'stage';
   readonly of: 'rows' | 'all';
   readonly total: number;
+  /** Of the first 1,000. */
+  readonly effect: Effect;
   /** The first of them. */
   readonly rows: readonly MovedRow[];
 }
 
 export interface MovedRow {
   readonly key: Values;
-  readonly kind: 'entered' | 'left' | 'changed';
-  /** Of a row that entered or left for another place: what is different there. */
+  readonly kind: MoveKind;
   readonly columns: readonly ColumnChange[];
-  /** A row that entered was elsewhere before; one that left is elsewhere now. */
-  readonly isElsewhere: boolean;
 }

@@ -1,16 +1,17 @@
 import type { RowChange } from './delta-reader.ts';
-import type { Effect, MovedRow } from './explanation.ts';
+import type { Effect, MoveKind } from './explanation.ts';
 import type { StoredRow } from './stored-rows.ts';
 
 /** A change of a row as the rows above see it. */
 export interface MovedPair {
   readonly change: RowChange;
-  readonly kind: MovedRow['kind'];
+  readonly kind: MoveKind;
 }
 
 export function effectOf(pairs: readonly MovedPair[]): Effect {
-  const count = (kind: MovedRow['kind']) => pairs.filter((pair) => pair.kind === kind).length;
-  return { entered: count('entered'), left: count('left'), changed: count('changed') };
+  const effect = { entered: 0, left: 0, movedIn: 0, movedOut: 0, changed: 0 };
+  for (const { kind } of pairs) effect[kind] += 1;
+  return effect;
 }
 
 /** Both states of all of them. */

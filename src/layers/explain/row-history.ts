@@ -6,6 +6,7 @@ import { identityOf } from './cell.ts';
 import { columnChanges } from './column-changes.ts';
 import type { CutWindow, DeltaReader, RowChange } from './delta-reader.ts';
 import type { CutMark, CutPlace, HistoryStep, RowHistory } from './explanation.ts';
+import { rankCauses } from './rank-causes.ts';
 import { isRow } from './row-finder.ts';
 import type { StoredRow } from './stored-rows.ts';
 
@@ -60,7 +61,7 @@ export class RowHistories {
   }
 
   async #step(subject: Subject, change: RowChange, window: CutWindow): Promise<HistoryStep> {
-    const { causes } = this.#options;
+    const { causes, limit } = this.#options;
     const { node } = subject;
     const kind = change.before === undefined ? 'entered' : change.after ? 'changed' : 'left';
     const pairs = [{ change, kind } as const];
@@ -74,7 +75,8 @@ export class RowHistories {
       cut: cutPlace(window.to),
       kind: stepKinds[kind],
       columns: columnChanges(change.before, change.after, node.relation.columns),
-      ...found,
+      ...rankCauses(found.causes, limit),
+      levels: found.levels,
     };
   }
 
