@@ -67,7 +67,7 @@ function renderRowFailure(failure: RowFailure, style: Style): string {
     heading,
     renderTable(titles, rows, style),
     ...(rest > 0 ? [`and ${formatCounted(rest, 'row')} more (--json lists them)\n`] : []),
-    style.dim(`${legendOf(differences)}; ${formatCounted(equal, 'row')} as expected\n`),
+    `${style.dim(`${legendOf(differences)}; ${formatCounted(equal, 'row')} as expected`)}\n`,
   ].join('');
 }
 
