@@ -42,14 +42,29 @@ export interface ProjectLineage {
 export async function readLineage(
   config: ProjectConfig,
   logger: Logger,
-  selection: LineageSelection,
+  request: LineageRequest,
 ): Promise<LineageReport> {
-  return await withLineage(config, logger, async (project) => lineageReport(project, selection));
+  return await withLineage(config, logger, async (project) => lineageReport(project, request));
 }
 
-export function lineageReport(project: ProjectLineage, selection: LineageSelection): LineageReport {
+/** A selection in a person's words: `shop.students`, `shop.students.city`; everything without a name. */
+export interface LineageRequest extends Pick<LineageSelection, 'up' | 'down' | 'depth'> {
+  readonly name?: string;
+}
+
+export function lineageReport(project: ProjectLineage, request: LineageRequest): LineageReport {
   const { graph, models, problems } = project;
-  if (selection.table !== undefined) assertKnown(graph, selection.table, selection.column);
+  const { name, ...rest } = request;
+  const { table: chosen, column }: Partial<LineageName> =
+    name === undefined ? {} : splitName(graph, name);
+  // All columns of a table with everything behind them are more than anybody reads.
+  const steps = chosen !== undefined && column === undefined ? { depth: 1 } : {};
+  const selection: LineageSelection = {
+    ...steps,
+    ...rest,
+    ...(chosen === undefined ? {} : { table: chosen }),
+    ...(column === undefined ? {} : { column }),
+  };
   const part = selectEdges(graph, selection);
   const names = new Set(part.tables.map(({ name }) => name));
   const doubts = models.flatMap((traced) =>
@@ -57,8 +72,7 @@ export function lineageReport(project: ProjectLineage, selection: LineageSelecti
       ? traced.lineage.doubts.map((doubt) => describe(traced, doubt))
       : [],
   );
-  const table = selection.table === undefined ? undefined : graph.table(selection.table);
-  const { column } = selection;
+  const table = chosen === undefined ? undefined : graph.table(chosen);
   const start = table && { kind: table.kind, table: table.name, ...(column ? { column } : {}) };
   return { ...(start ? { start } : {}), ...part, doubts, problems };
 }
@@ -67,8 +81,13 @@ function describe(traced: TracedModel, { message, at }: { message: string; at: n
   return { model: traced.model.name, message, at, where: placeOf(traced, at) };
 }
 
+interface LineageName {
+  readonly table: string;
+  readonly column?: string;
+}
+
 /** `shop.students.city` as a table and a column of it; the table alone when that is one. Throws CDC_USAGE. */
-export function splitName(graph: LineageGraph, name: string): { table: string; column?: string } {
+export function splitName(graph: LineageGraph, name: string): LineageName {
   if (graph.table(name) !== undefined) return { table: name };
   const [database = '', table = '', ...rest] = name.split('.');
   const column = rest.join('.');
