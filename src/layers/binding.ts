@@ -1,6 +1,9 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
+import type { FromRelation } from './from-text.ts';
+import { type Link, linksOf } from './join-link.ts';
 import type { Relation, TypedColumn } from './relation.ts';
-import type { FromRelation, SelectText } from './select-text.ts';
+import type { SelectText } from './select-text.ts';
+import type { SetUse } from './set-text.ts';
 import type { ColumnUse } from './sql-parser.ts';
 import { type Edit, renderSpan, type Span } from './sql-text.ts';
 
@@ -18,42 +21,67 @@ export interface BoundRelation {
   readonly isSingleMatch: boolean;
 }
 
-/** Equalities `own[i] = other[i]`; each side touches only its own relation. */
-export interface Link {
-  readonly parent: string;
-  readonly own: readonly string[];
-  readonly other: readonly string[];
-  /** Names of the own sides, when all of them are plain columns. */
-  readonly ownColumns?: readonly string[];
+/** A set or value that the SELECT asks for, with the relation that has it. */
+export interface BoundSet extends SetUse {
+  readonly relation: Relation;
+  /** Aliases that the operand touches; undefined when that is not known. */
+  readonly owners: ReadonlySet<string> | undefined;
+}
+
+/** A piece of an expression that means the same wherever it has the same text. */
+export interface Unit extends Span {
+  readonly text: string;
 }
 
 /** A SELECT whose table names and columns are resolved. */
 export class BoundSelect {
   readonly select: SelectText;
   readonly relations: readonly BoundRelation[];
-  readonly #sources: readonly { alias: string; relation: Relation; using: readonly string[] }[];
+  readonly sets: readonly BoundSet[];
+  readonly #sources: readonly { alias: string; relation: Relation }[];
 
   constructor(select: SelectText, lookup: (name: string) => Relation) {
     this.select = select;
-    this.#sources = select.relations.map(({ name, alias, using }) => {
-      return { alias, relation: lookup(name), using };
+    this.#sources = select.relations.map(({ name, alias }) => ({ alias, relation: lookup(name) }));
+    const links = linksOf(this, select.relations, this.#sources);
+    this.relations = select.relations.map(({ alias, join, span }, index): BoundRelation => {
+      const relation = lookup(select.relations[index]?.name ?? '');
+      const { link, given } = links[index] ?? { given: new Set() };
+      return {
+        alias,
+        relation,
+        join,
+        span,
+        columns: this.#usedColumns(relation),
+        ...(link === undefined ? {} : { link }),
+        isSingleMatch: relation.key.every((column) => given.has(column.name)),
+      };
     });
-    this.relations = select.relations.map((from, index) => this.#bind(from, index));
+    this.sets = select.sets.map((set) => {
+      const owners = set.operand && this.ownersIn(set.operand);
+      return { ...set, relation: lookup(set.name), owners };
+    });
   }
 
   get driving(): BoundRelation {
-    return this.relation(0);
+    return this.#relation(0);
   }
 
   get joined(): readonly BoundRelation[] {
     return this.relations.slice(1);
   }
 
-  find(alias: string): BoundRelation {
-    return this.relation(this.relations.findIndex((bound) => bound.alias === alias));
+  /** Names of everything it reads. */
+  get reads(): string[] {
+    const all = [...this.relations, ...this.sets].map(({ relation }) => relation.name);
+    return [...new Set(all)];
   }
 
-  private relation(index: number): BoundRelation {
+  find(alias: string): BoundRelation {
+    return this.#relation(this.relations.findIndex((bound) => bound.alias === alias));
+  }
+
+  #relation(index: number): BoundRelation {
     const bound = this.relations[index];
     if (bound === undefined) throw new Error('a SELECT without relations was bound');
     return bound;
@@ -73,6 +101,27 @@ export class BoundSelect {
     return columns.filter((use) => use.start >= span.start && use.end <= span.end);
   }
 
+  /** Aliases an expression touches, also through names of the SELECT list; undefined when one is unknown. */
+  ownersIn(span: Span): ReadonlySet<string> | undefined {
+    const owners = new Set<string>();
+    for (const use of this.usesIn(span)) {
+      const owner = this.ownerOf(use);
+      const item = owner === undefined ? this.itemCalled(use) : undefined;
+      const inner = item && this.ownersIn(item.expression);
+      if (owner === undefined && inner === undefined) return undefined;
+      for (const each of inner ?? [owner ?? '']) owners.add(each);
+    }
+    return owners;
+  }
+
+  /** The item of the SELECT list that a name without an owner means. */
+  itemCalled(use: ColumnUse) {
+    if (use.table !== undefined || this.ownerOf(use) !== undefined) return undefined;
+    const item = this.select.items.find(({ alias }) => alias === use.name);
+    const isInside = item && use.start >= item.start && use.end <= item.end;
+    return isInside ? undefined : item;
+  }
+
   /** The column that an expression is, when it is nothing else. */
   plainColumn(span: Span): ColumnUse | undefined {
     return this.usesIn(span).find((use) => use.start === span.start && use.end === span.end);
@@ -89,32 +138,55 @@ export class BoundSelect {
 
   aliasEdits(span: Span, edits: readonly Edit[] = []): Edit[] {
     return this.usesIn(span).flatMap((use) => {
-      if (use.table !== undefined || this.ownerOf(use) !== undefined) return [];
-      const item = this.select.items.find(({ alias }) => alias === use.name);
-      const isInside = item && use.start >= item.start && use.end <= item.end;
-      if (item === undefined || isInside) return [];
+      const item = this.itemCalled(use);
+      if (item === undefined) return [];
       const text = `(${this.expanded(item.expression, edits)})`;
       return [{ start: use.start, end: use.end, text }];
     });
   }
 
-  #bind(from: FromRelation, index: number): BoundRelation {
-    const { alias, join, span } = from;
-    const relation = this.#sources[index]?.relation;
-    if (relation === undefined) throw new Error('a relation without a source was bound');
-    const equalities = [...this.#usingEqualities(from, index), ...this.#onEqualities(from, index)];
-    const given = new Set(equalities.map(({ ownColumn }) => ownColumn));
-    const link = linkOf(equalities, this.#sources[0]?.alias);
-    return {
-      alias,
-      relation,
-      join,
-      span,
-      columns: this.#usedColumns(relation),
-      ...(link === undefined ? {} : { link }),
-      isSingleMatch:
-        relation.key.length > 0 && relation.key.every((column) => given.has(column.name)),
-    };
+  /** `GROUP BY 2` and `ORDER BY 2` mean the second item. */
+  itemAtPosition(span: Span): Span {
+    const text = this.text(span);
+    const item = /^\d+$/.test(text) ? this.select.items[Number(text) - 1] : undefined;
+    return item?.expression ?? span;
+  }
+
+  /** Equal for expressions that differ in spelling only: spaces, aliases, parentheses around the whole. */
+  canonical(span: Span): string {
+    const texts = this.units(span).map(({ text }) => text);
+    while (texts[0] === '(' && closesAtEnd(texts)) {
+      texts.shift();
+      texts.pop();
+    }
+    return texts.join(' ');
+  }
+
+  units(span: Span): Unit[] {
+    const uses = new Map(this.usesIn(span).map((use) => [use.start, use]));
+    const units: Unit[] = [];
+    let at = span.start;
+    for (const token of this.select.parsed.tokens) {
+      if (token.start < at || token.end > span.end) continue;
+      const use = uses.get(token.start);
+      const { start } = token;
+      const end = use?.end ?? token.end;
+      const text = use ? this.#canonicalColumn(use) : this.text(token);
+      units.push({ start, end, text });
+      at = end;
+    }
+    return units;
+  }
+
+  #canonicalColumn(use: ColumnUse): string {
+    const owner = this.ownerOf(use);
+    const item = this.itemCalled(use);
+    if (item !== undefined) {
+      const text = this.canonical(item.expression);
+      return this.units(item.expression).length > 1 ? `( ${text} )` : text;
+    }
+    const name = quoteIdentifier(use.name);
+    return owner === undefined ? name : `${quoteIdentifier(owner)}.${name}`;
   }
 
   /** By name alone: a column too many costs nothing, one too few would be an error. */
@@ -124,66 +196,14 @@ export class BoundSelect {
     const names = new Set(parsed.tokens.map((token) => token.text));
     return relation.columns.filter(({ name }) => names.has(name));
   }
-
-  #usingEqualities(from: FromRelation, index: number): Equality[] {
-    return from.using.flatMap((name) => {
-      const parent = this.#sources
-        .slice(0, index)
-        .find(({ relation }) => relation.columns.some((column) => column.name === name));
-      if (parent === undefined) return [];
-      const own = `${quoteIdentifier(from.alias)}.${quoteIdentifier(name)}`;
-      const other = `${quoteIdentifier(parent.alias)}.${quoteIdentifier(name)}`;
-      return [{ parent: parent.alias, own, other, ownColumn: name }];
-    });
-  }
-
-  #onEqualities(from: FromRelation, index: number): Equality[] {
-    const earlier = new Set(this.#sources.slice(0, index).map(({ alias }) => alias));
-    return from.conditions.flatMap(({ sides }) => {
-      if (sides === undefined) return [];
-      for (const [own, other] of [sides, [sides[1], sides[0]] as const]) {
-        const owners = this.#ownersIn(own);
-        const others = this.#ownersIn(other);
-        if (owners === undefined || others === undefined) continue;
-        if (owners.size !== 1 || !owners.has(from.alias) || others.has(from.alias)) continue;
-        const plain = this.plainColumn(own)?.name;
-        const [parent] = others;
-        const isLink = others.size === 1 && parent !== undefined && earlier.has(parent);
-        const texts = { own: this.text(own), other: this.text(other) };
-        return [
-          { ...texts, ...(isLink ? { parent } : {}), ...(plain ? { ownColumn: plain } : {}) },
-        ];
-      }
-      return [];
-    });
-  }
-
-  /** Aliases an expression touches; undefined when a column in it cannot be placed. */
-  #ownersIn(span: Span): Set<string> | undefined {
-    const owners = this.usesIn(span).map((use) => this.ownerOf(use));
-    const known = owners.filter((owner) => owner !== undefined);
-    return known.length === owners.length ? new Set(known) : undefined;
-  }
 }
 
-interface Equality {
-  readonly parent?: string;
-  readonly own: string;
-  readonly other: string;
-  readonly ownColumn?: string;
-}
-
-/** All equalities with one parent; the driving relation is the nearest one there is. */
-function linkOf(equalities: readonly Equality[], driving: string | undefined): Link | undefined {
-  const parents = equalities.flatMap(({ parent }) => parent ?? []);
-  const parent = parents.find((alias) => alias === driving) ?? parents[0];
-  if (parent === undefined) return undefined;
-  const chosen = equalities.filter((equality) => equality.parent === parent);
-  const columns = chosen.flatMap(({ ownColumn }) => ownColumn ?? []);
-  return {
-    parent,
-    own: chosen.map(({ own }) => own),
-    other: chosen.map(({ other }) => other),
-    ...(columns.length === chosen.length ? { ownColumns: columns } : {}),
-  };
+function closesAtEnd(texts: readonly string[]): boolean {
+  let depth = 0;
+  for (const [index, text] of texts.entries()) {
+    if (text === '(') depth += 1;
+    if (text === ')') depth -= 1;
+    if (depth === 0) return index === texts.length - 1;
+  }
+  return false;
 }

@@ -6,7 +6,7 @@ import { renderTuple } from './sql-text.ts';
 
 /**
  * A table that the layers keep equal to a query by recomputing the keys that may have changed.
- * One model is one node, or two: a hidden stage of rows and the aggregate over it.
+ * One model is one node, or several: hidden stages below its own.
  */
 export interface MaintainedNode {
   /** As a relation for its readers; its key is what identifies a row. */
@@ -63,6 +63,7 @@ export type Omission =
   | 'old-groups'
   | 'hops'
   | 'null-safe'
+  | 'sets'
   | 'kept-deltas';
 
 /** `(expressions) IN keys`, where NULL equals NULL. Without expressions everything is one group. */

@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto';
-import { quoteIdentifier } from '../engine/sql-quote.ts';
 import { CdcError, type Problem } from '../errors.ts';
 import { nearestName } from '../lib/nearest-name.ts';
 import type { Audit } from './audit.ts';
-import { BoundSelect } from './binding.ts';
-import { describeGroups, type GroupDraft, GroupNode } from './group-node.ts';
-import { nodeTables, stageName } from './layer-names.ts';
 import type { MaintainedNode, Omission } from './maintained-node.ts';
 import { layerNames, type ModelFile, problemAt } from './model-file.ts';
 import type { GraphModel } from './model-graph.ts';
@@ -13,10 +9,9 @@ import { isProblems, type ModelJudge } from './model-judge.ts';
 import { unrepeatableFunctions } from './model-sql.ts';
 import type { OdsCatalog } from './ods-catalog.ts';
 import { hiddenPrefix, type Relation, type TypedColumn } from './relation.ts';
-import { describeRows, type RowDraft, RowNode } from './row-node.ts';
+import { OpenOrderError, SelectCompiler } from './select-compiler.ts';
 import { isUnsupported, readSelect, type SelectText } from './select-text.ts';
 import { canonicalSql, type ParsedSql } from './sql-parser.ts';
-import type { Edit } from './sql-text.ts';
 
 /** Where a model comes from, and what of it is stored where. */
 interface ModelOrigin {
@@ -38,7 +33,7 @@ export interface CompiledModel extends ModelOrigin {
   readonly why: string;
   /** Columns that identify a row: as declared, or as found. Empty when unknown. */
   readonly key: readonly string[];
-  /** In order of dependency, the model's own last; none when it is rebuilt. */
+  /** In order of dependency, the model's own last. */
   readonly nodes: readonly MaintainedNode[];
   readonly relation: Relation;
   /** What its rows must be, as the header says. */
@@ -83,10 +78,11 @@ export class ModelCompiler {
       const wrong = this.#wrongOutputs(model, columns);
       if (wrong.length > 0) return wrong;
       const subject = { ...graph, ...this.#origin(graph, columns) };
-      const compiled = await this.#wayOf(subject, select, columns);
+      const compiled = await this.#wayOf(subject, columns);
       this.#compiled.set(model.name, compiled);
       return compiled;
     } catch (error) {
+      if (error instanceof OpenOrderError) return openOrderProblems(model, error);
       if (!(error instanceof CdcError) || error.code !== 'CDC_ENGINE_REJECTED') throw error;
       return [problemAt(model.file, model.sql, 0, error.message)];
     }
@@ -96,124 +92,26 @@ export class ModelCompiler {
     return this.#compiled.get(name)?.relation ?? this.#options.ods.relation(name);
   }
 
-  async #wayOf(
-    subject: Subject,
-    select: ReturnType<typeof readSelect>,
-    columns: readonly TypedColumn[],
-  ): Promise<CompiledModel> {
-    if (isUnsupported(select)) return this.#rebuilt(subject, columns, select.reason);
-    const reason = this.#rebuildReason(select);
-    if (reason !== undefined) return this.#rebuilt(subject, columns, reason);
-    try {
-      return await this.#maintained(subject, select, columns);
-    } catch (error) {
-      // The user's own text is valid, so what was refused is our rewriting of it.
-      if (!(error instanceof CdcError) || error.code !== 'CDC_ENGINE_REJECTED') throw error;
-      return this.#rebuilt(subject, columns, `it cannot be limited to keys (${error.message})`);
-    }
-  }
-
-  #rebuildReason(select: SelectText): string | undefined {
-    for (const { name } of select.relations) {
-      const relation = this.#relation(name);
-      if (!relation?.isKeyed) return `it reads ${name}, which is rebuilt as a whole`;
-      if (relation.key.length === 0) return `it reads ${name}, which has no key`;
-    }
-    const { tokens } = select.parsed;
-    const aggregates = tokens.some(
-      ({ text, isQuoted }, index) =>
-        !isQuoted && tokens[index + 1]?.word === '(' && this.#options.isAggregate(text),
-    );
-    if (select.groupBy.length > 0) return undefined;
-    if (aggregates || select.having) return 'it aggregates everything into one row (no GROUP BY)';
-    return undefined;
-  }
-
-  async #maintained(
-    subject: Subject,
-    select: SelectText,
-    outputs: readonly TypedColumn[],
-  ): Promise<CompiledModel> {
-    const { name } = subject.model;
-    const bound = new BoundSelect(select, (table) => this.#known(table));
-    if (select.groupBy.length === 0) {
-      const node = await this.#rowNode(subject, { name, draft: { bound }, outputs });
-      const others = bound.joined.map(({ alias }) => alias).join(', ');
-      const why = `rows of ${bound.driving.relation.name}${others ? `, joined with ${others}` : ''}`;
-      return this.#finish(subject, [node], why);
-    }
-    const { relation } = bound.driving;
-    const by = select.groupBy.map((group) => bound.text(group)).join(', ');
-    if (bound.joined.length === 0 && relation.kind === 'model') {
-      const { alias, columns } = bound.driving;
-      const draft = { bound, source: relation, sourceColumns: columns, alias, edits: [] };
-      const node = await this.#groupNode(subject, draft, outputs);
-      return this.#finish(subject, [node], `groups of ${relation.name} by ${by}`);
-    }
-    const stage = stageColumns(bound);
-    const rowDraft = { bound, items: stage.items };
-    const rows = await this.#rowNode(subject, { name: stageName(name), draft: rowDraft });
-    const source = rows.relation;
-    const draft = { bound, source, sourceColumns: source.columns, edits: stage.edits };
-    const groups = await this.#groupNode(subject, draft, outputs);
-    const tables = bound.relations.map((each) => each.relation.name).join(', ');
-    return this.#finish(subject, [rows, groups], `groups by ${by} over stored rows of ${tables}`);
-  }
-
-  async #rowNode(
-    subject: Subject,
-    node: { name: string; draft: RowDraft; outputs?: readonly TypedColumn[] },
-  ): Promise<RowNode> {
-    const { name, draft, outputs = [] } = node;
-    const columns = await this.#describe(describeRows(draft), outputs);
-    return new RowNode(draft, { ...this.#nodeOptions(subject, name), columns });
-  }
-
-  async #groupNode(
-    subject: Subject,
-    draft: GroupDraft,
-    outputs: readonly TypedColumn[],
-  ): Promise<GroupNode> {
-    const columns = await this.#describe(describeGroups(draft), outputs);
-    return new GroupNode(draft, { ...this.#nodeOptions(subject, subject.model.name), columns });
-  }
-
-  #nodeOptions({ storage, model }: Subject, name: string) {
-    const { omit } = this.#options;
-    const tables = nodeTables(storage, name.slice(model.name.length));
-    return { name, tables, ...(omit ? { omit } : {}) };
-  }
-
-  /** Types of the rewritten statement with the model's own names; the hidden columns come after them. */
-  async #describe(sql: string, outputs: readonly TypedColumn[]): Promise<TypedColumn[]> {
-    const described = await this.#options.describe(sql);
-    return described.map(({ name, type }, index) => ({ name: outputs[index]?.name ?? name, type }));
-  }
-
-  #finish(subject: Subject, nodes: readonly MaintainedNode[], why: string): CompiledModel {
-    const { model } = subject;
-    const own = nodes[nodes.length - 1];
-    if (own === undefined) throw new CdcError('CDC_INTERNAL', `${model.name} has no node.`);
-    const { relation } = own;
-    const visible = relation.key.filter(({ name }) => !name.startsWith(hiddenPrefix));
-    const key = model.header.key ?? visible.map(({ name }) => name);
-    const origin = { ...originOf(subject), audits: [] };
-    return { ...origin, model, way: 'keys', why, key, nodes, relation };
-  }
-
-  #rebuilt(subject: Subject, columns: readonly TypedColumn[], reason: string): CompiledModel {
-    const { model, storage } = subject;
-    const relation: Relation = {
+  /** Takes the text apart into nodes; what is not understood is recomputed whole. */
+  async #wayOf(subject: Subject, outputs: readonly TypedColumn[]): Promise<CompiledModel> {
+    const { model, storage, parsed, reads, fingerprint } = subject;
+    const { describe, isAggregate, omit } = this.#options;
+    const declared = model.header.key;
+    const compiler = new SelectCompiler({
       name: model.name,
-      kind: 'model',
-      physical: nodeTables(storage).rows,
-      columns,
-      key: [],
-      isKeyed: false,
-    };
-    const key = model.header.key ?? [];
-    const origin = { ...originOf(subject), audits: [] };
-    return { ...origin, model, way: 'rebuild', why: reason, key, nodes: [], relation };
+      storage,
+      key: declared ?? [],
+      describe,
+      isAggregate,
+      lookup: (name) => this.#relation(name),
+      ...(omit ? { omit } : {}),
+    });
+    const own = await compiler.compile(parsed.sql, outputs);
+    const relation = declared === undefined ? own : { ...own, unique: declared };
+    const visible = own.key.filter(({ name }) => !name.startsWith(hiddenPrefix));
+    const key = declared ?? visible.map(({ name }) => name);
+    const { nodes, way, why } = compiler;
+    return { reads, fingerprint, storage, model, way, why, key, nodes, relation, audits: [] };
   }
 
   #origin({ parsed, references, model }: GraphModel, columns: readonly TypedColumn[]): ModelOrigin {
@@ -289,8 +187,11 @@ export class ModelCompiler {
   }
 }
 
-function originOf({ reads, fingerprint, storage }: ModelOrigin): ModelOrigin {
-  return { reads, fingerprint, storage };
+/** At the place in the user's text, where what was looked at stands letter for letter. */
+function openOrderProblems(model: ModelFile, { orders }: OpenOrderError): Problem[] {
+  return orders.map(({ text, message }) => {
+    return problemAt(model.file, model.sql, Math.max(0, model.sql.indexOf(text)), message);
+  });
 }
 
 /** The engine's own message for this names neither the mistake nor the place. */
@@ -307,7 +208,7 @@ function outputsOfOneName(model: ModelFile, { items, parsed }: SelectText): Prob
 }
 
 /** Grows when tables of another form are stored, so that all models are built anew. */
-const tableFormat = 2;
+const tableFormat = 3;
 
 /** The engine calls `s.name` of a join `s.name`; people expect `name` where that is not taken. */
 function renamePlainColumns(select: SelectText, outputs: readonly TypedColumn[]): TypedColumn[] {
@@ -322,24 +223,4 @@ function renamePlainColumns(select: SelectText, outputs: readonly TypedColumn[])
     const isUnique = wanted.filter((other) => other === name).length === 1;
     return isUnique ? { ...output, name } : output;
   });
-}
-
-/** Columns that the grouping part of a statement needs of its joined rows, and how it then calls them. */
-function stageColumns(bound: BoundSelect): { items: string[]; edits: Edit[] } {
-  const { itemList, groupBy, having } = bound.select;
-  const spans = [itemList, ...groupBy, ...(having ? [having] : [])];
-  const names = new Map<string, string>();
-  const edits: Edit[] = [];
-  for (const use of spans.flatMap((span) => bound.usesIn(span))) {
-    const owner = bound.ownerOf(use);
-    if (owner === undefined) continue;
-    const source = `${quoteIdentifier(owner)}.${quoteIdentifier(use.name)}`;
-    const isTaken = [...names].some(([other, name]) => name === use.name && other !== source);
-    const name = names.get(source) ?? (isTaken ? `${owner}_${use.name}` : use.name);
-    names.set(source, name);
-    edits.push({ start: use.start, end: use.end, text: quoteIdentifier(name) });
-  }
-  const items = [...names].map(([source, name]) => `${source} AS ${quoteIdentifier(name)}`);
-  // count() over joined rows needs none of their columns.
-  return { items: items.length > 0 ? items : ['1 AS `one`'], edits };
 }

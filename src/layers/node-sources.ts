@@ -2,7 +2,7 @@ import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { BoundRelation, BoundSelect } from './binding.ts';
 import type { Relation, TypedColumn } from './relation.ts';
 import type { SelectItem } from './select-text.ts';
-import type { Edit, Span } from './sql-text.ts';
+import type { Span } from './sql-text.ts';
 
 /**
  * Where the rows are found that a stored row of a node is made of: those of `relation`, called `alias`,
@@ -37,9 +37,9 @@ export interface ColumnRead {
 export function rowSources(
   bound: BoundSelect,
   outputs: readonly TypedColumn[],
-  { items, keyOf }: { items?: readonly string[]; keyOf: (bound: BoundRelation) => TypedColumn[] },
+  keyOf: (bound: BoundRelation) => TypedColumn[],
 ): NodeSource[] {
-  const reads = items ? stageReads(bound, outputs, items) : itemReads(bound, outputs);
+  const reads = itemReads(bound, outputs);
   return bound.relations.map((source) => {
     const { relation, alias, columns } = source;
     const places = keyOf(source);
@@ -51,32 +51,19 @@ export function rowSources(
   });
 }
 
-/** Of a group: the rows of its only source that are in the group. */
+/** Of a group or partition: the rows of its only source for which the expressions have the stored values. */
 export function groupSource(
   bound: BoundSelect,
-  stored: readonly TypedColumn[],
-  source: Pick<NodeSource, 'relation' | 'alias' | 'equal' | 'columns'> & {
-    readonly edits: readonly Edit[];
-    readonly isStage: boolean;
-  },
+  outputs: readonly TypedColumn[],
+  group: readonly { readonly text: string; readonly stored: TypedColumn }[],
 ): NodeSource {
-  const { edits, isStage, ...own } = source;
-  const nameOf = (use: Span & { name: string }) => {
-    if (!isStage) return use.name;
-    const edit = edits.find(({ start, end }) => start === use.start && end === use.end);
-    return own.columns.find(({ name }) => quoteIdentifier(name) === edit?.text)?.name;
-  };
-  const reads = bound.select.items.flatMap((item, index): ColumnRead[] => {
-    const name = stored[index]?.name;
-    if (name === undefined) return [];
-    const plain = bound.plainColumn(item.expression);
-    const columns = usesOf(bound, item.expression).flatMap((use) => nameOf(use) ?? []);
-    return [...new Set(columns)].map((column) => {
-      return { stored: name, column, isPlain: plain !== undefined };
-    });
+  const { relation, alias, columns } = bound.driving;
+  const equal = group.map(({ text, stored }) => {
+    return { expression: text, type: stored.type, stored };
   });
   const { where } = bound.select;
-  return { ...own, ...(where && !isStage && { where: bound.expanded(where) }), reads };
+  const reads = itemReads(bound, outputs).get(alias) ?? [];
+  return { relation, alias, equal, columns, ...(where && { where: bound.expanded(where) }), reads };
 }
 
 type ReadsByAlias = Map<string, ColumnRead[]>;
@@ -107,26 +94,6 @@ function readsOf(bound: BoundSelect, item: SelectItem) {
     const alias = bound.ownerOf(use);
     return alias === undefined ? [] : [{ alias, column: use.name, isPlain }];
   });
-}
-
-/** A stage has the columns themselves, as `alias.column AS name`. */
-function stageReads(
-  bound: BoundSelect,
-  stored: readonly TypedColumn[],
-  items: readonly string[],
-): ReadsByAlias {
-  const reads: ReadsByAlias = new Map();
-  for (const [index, item] of items.entries()) {
-    const name = stored[index]?.name;
-    if (name === undefined) continue;
-    for (const { alias, columns } of bound.relations) {
-      const column = columns.find((own) => {
-        return item.startsWith(`${quoteIdentifier(alias)}.${quoteIdentifier(own.name)} AS `);
-      });
-      if (column) add(reads, alias, { stored: name, column: column.name, isPlain: true });
-    }
-  }
-  return reads;
 }
 
 function add(reads: ReadsByAlias, alias: string, read: ColumnRead & { alias?: string }): void {

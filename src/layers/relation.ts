@@ -9,9 +9,8 @@ export interface TypedColumn {
 }
 
 /**
- * Something a model reads: an ODS table or another model (or its hidden row stage). All of them are
- * stored alike, as `ReplacingMergeTree(_version, _deleted)`, unless `isKeyed` is false: a model that is
- * rebuilt as a whole is a plain table whose rows nobody can follow.
+ * Something a model reads: an ODS table or another model (or a hidden stage of one). All of them are
+ * stored alike, as `ReplacingMergeTree(_version, _deleted)`.
  */
 export interface Relation {
   /** `shop.orders`, `dwd.order_wide` or `dws.sales#rows`. */
@@ -25,7 +24,8 @@ export interface Relation {
   readonly columns: readonly TypedColumn[];
   /** Columns that identify a row, the leading ones of its sort order first; may be hidden ones. */
   readonly key: readonly TypedColumn[];
-  readonly isKeyed: boolean;
+  /** Visible columns that identify a row as well, because the model declares them. */
+  readonly unique?: readonly string[];
   /** Of a table: the column above the last published cut in rows that came after it. */
   readonly changeColumn?: string;
 }
@@ -47,7 +47,6 @@ export interface ScanOptions {
 
 /** Current rows of a relation; its key is there a second time as `_key_1`, `_key_2`, ... */
 export function renderScan(relation: Relation, options: ScanOptions): string {
-  const final = relation.isKeyed ? ' FINAL' : '';
   const where = options.where === undefined ? '' : ` WHERE ${options.where}`;
   const keys = relation.key.map(
     (column, index) => `${quoteIdentifier(column.name)} AS ${keyPrefix}${index + 1}`,
@@ -58,7 +57,7 @@ export function renderScan(relation: Relation, options: ScanOptions): string {
     `1 AS ${matchedName}`,
   ];
   const items = list.filter((item) => item !== '').join(', ');
-  return `(SELECT ${items} FROM ${relation.physical} AS ${quoteIdentifier(options.alias)}${final}${where})`;
+  return `(SELECT ${items} FROM ${relation.physical} AS ${quoteIdentifier(options.alias)} FINAL${where})`;
 }
 
 /** Current rows of a relation, as a parenthesised query. */

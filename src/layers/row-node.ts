@@ -1,5 +1,7 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
-import type { BoundRelation, BoundSelect, Link } from './binding.ts';
+import type { BoundRelation, BoundSelect, BoundSet } from './binding.ts';
+import type { Link } from './join-link.ts';
+import { type KeyPlace, placeKeys } from './key-places.ts';
 import type { NodeTables } from './layer-names.ts';
 import {
   type Changes,
@@ -14,38 +16,29 @@ import {
 } from './maintained-node.ts';
 import { type NodeSource, rowSources } from './node-sources.ts';
 import {
-  hiddenPrefix,
   isNullable,
   keyPrefix,
   matchedName,
   type Relation,
   renderEmptyScan,
+  renderEmptyTable,
+  renderRows,
   renderScan,
   starWithoutKeys,
   type TypedColumn,
 } from './relation.ts';
-import { type Edit, renderTuple } from './sql-text.ts';
+import { type Edit, quoteNames, renderTuple } from './sql-text.ts';
 
-/** The SELECT of a row model before the engine has named and typed its columns. */
-export interface RowDraft {
-  readonly bound: BoundSelect;
-  /** The SELECT list in place of the model's own: the columns an aggregate needs. */
-  readonly items?: readonly string[];
-}
-
-/** Where a column of a relation's key is found in the stored rows: an output, or a hidden column. */
-interface KeyPlace {
-  readonly alias: string;
-  /** From 0, in the relation's key. */
-  readonly part: number;
-  /** Place among the stored columns. */
-  readonly column: number;
-}
-
-/** The query whose DESCRIBE gives the columns of the draft; reads no table. */
-export function describeRows(draft: RowDraft): string {
-  const { hidden } = placeKeys(draft, 0);
-  return renderRows(draft, hidden, (bound) => renderEmptyScan(bound.relation, bound.columns));
+/** The query whose DESCRIBE gives the columns of the rows; reads no table. */
+export function describeRows(bound: BoundSelect): string {
+  const { hidden } = placeKeys(bound, 0);
+  const sets = setEdits(
+    bound,
+    ({ relation }) => `SELECT * FROM ${renderEmptyTable(relation.columns)}`,
+  );
+  return renderSelect(bound, { hidden, sets }, ({ relation, columns }) =>
+    renderEmptyScan(relation, columns),
+  );
 }
 
 /**
@@ -60,63 +53,68 @@ export class RowNode implements MaintainedNode {
   readonly refreshKey: readonly TypedColumn[];
   readonly reads: readonly string[];
   readonly tables: NodeTables;
-  readonly #draft: RowDraft;
   readonly #bound: BoundSelect;
   readonly #hidden: readonly string[];
   readonly #places: readonly KeyPlace[];
   readonly #omit: Omission | undefined;
 
-  constructor(draft: RowDraft, options: NodeOptions) {
-    this.#draft = draft;
-    this.#bound = draft.bound;
-    this.#omit = options.omit;
-    this.columns = options.columns;
-    this.tables = options.tables;
-    const visible = options.columns.length - placeKeys(draft, 0).hidden.length;
-    const { places, hidden } = placeKeys(draft, visible);
+  constructor(bound: BoundSelect, { name, tables, columns, omit }: NodeOptions) {
+    this.#bound = bound;
+    this.#omit = omit;
+    this.columns = columns;
+    this.tables = tables;
+    const visible = columns.length - placeKeys(bound, 0).hidden.length;
+    const { places, hidden } = placeKeys(bound, visible);
     this.#places = places;
     this.#hidden = hidden;
-    this.refreshKey = this.#storedKey(this.#bound.driving);
-    const multiplying = this.#bound.joined.filter((joined) => !joined.isSingleMatch);
+    this.refreshKey = this.#storedKey(bound.driving);
+    const multiplying = bound.joined.filter((joined) => !joined.isSingleMatch);
     this.relation = {
-      name: options.name,
+      name,
       kind: 'model',
-      physical: options.tables.rows,
-      delta: options.tables.delta,
-      columns: options.columns.slice(0, visible),
+      physical: tables.rows,
+      delta: tables.delta,
+      columns: columns.slice(0, visible),
       key: [...this.refreshKey, ...multiplying.flatMap((joined) => this.#storedKey(joined))],
-      isKeyed: true,
     };
-    this.reads = [...new Set(this.#bound.relations.map(({ relation }) => relation.name))];
+    this.reads = bound.reads;
   }
 
   get sources(): readonly NodeSource[] {
-    const { items } = this.#draft;
-    const keyOf = (bound: BoundRelation) => this.#storedKey(bound);
-    return rowSources(this.#bound, this.columns, { ...(items && { items }), keyOf });
+    return rowSources(this.#bound, this.columns, (bound) => this.#storedKey(bound));
   }
 
   affectedKeys(changes: Changes): string | undefined {
-    const { driving } = this.#bound;
+    const { driving, joined, sets } = this.#bound;
     const parts: string[] = [];
     const drivingRows = changes.rowsOf(driving.relation);
     if (drivingRows !== undefined) {
       const keys = quoteColumns(driving.relation.key);
       parts.push(`SELECT ${renderKeyItems(keys)} FROM ${drivingRows}`);
     }
-    for (const joined of this.#bound.joined) {
-      const rows = changes.rowsOf(joined.relation);
+    for (const each of joined) {
+      const rows = changes.rowsOf(each.relation);
       if (rows === undefined) continue;
-      if (this.#omit !== 'old-matches') parts.push(this.#oldMatches(joined, rows));
+      if (this.#omit !== 'old-matches') parts.push(this.#oldMatches(each, rows));
       if (this.#omit === 'new-matches') continue;
-      if (this.#omit === 'hops' && joined.link?.parent !== driving.alias) continue;
-      parts.push(this.#newMatches(joined, rows) ?? this.#newMatchesByJoin(joined, rows));
+      if (this.#omit === 'hops' && each.link?.parent !== driving.alias) continue;
+      const source = `${rows} AS ${quoteIdentifier(each.alias)}`;
+      parts.push(this.#reaching(each, source, '') ?? this.#newMatchesByJoin(each, rows));
+    }
+    for (const set of sets) {
+      const rows = changes.rowsOf(set.relation);
+      if (rows !== undefined && this.#omit !== 'sets') parts.push(this.#askers(set, rows));
     }
     return parts.length === 0 ? undefined : `SELECT DISTINCT * FROM (${parts.join(' UNION ALL ')})`;
   }
 
   recompute(scope: Scope | undefined): string {
-    return renderRows(this.#draft, this.#hidden, (bound) => {
+    const sets = setEdits(this.#bound, (set) => {
+      const where = scope === undefined ? undefined : this.#askedValues(set, scope);
+      const rows = renderRows(set.relation).slice(1, -1);
+      return where === undefined ? rows : `${rows} WHERE ${where}`;
+    });
+    return renderSelect(this.#bound, { hidden: this.#hidden, sets }, (bound) => {
       const where = scope === undefined ? undefined : this.#restriction(bound, scope);
       const { alias, columns } = bound;
       return renderScan(bound.relation, { alias, columns, ...(where ? { where } : {}) });
@@ -141,18 +139,18 @@ export class RowNode implements MaintainedNode {
   }
 
   /**
-   * Driving rows that reach a changed row through the joins, hop by hop from the changed end. Reads
-   * without FINAL: a key too many is harmless.
+   * Driving rows that reach rows of `start` through the joins, hop by hop from there. Reads without FINAL:
+   * a key too many is harmless. Undefined when a hop is no plain equality.
    */
-  #newMatches(joined: BoundRelation, rows: string): string | undefined {
-    let at = joined;
-    let source = `${rows} AS ${quoteIdentifier(joined.alias)}`;
-    let filter = '';
+  #reaching(start: BoundRelation, from: string, where: string): string | undefined {
+    let at = start;
+    let source = from;
+    let filter = where;
     while (at.link !== undefined) {
       const { own, other, parent: parentAlias }: Link = at.link;
       const reached = `SELECT ${own.join(', ')} FROM ${source}${filter}`;
       const parent = this.#bound.find(parentAlias);
-      source = `${parent.relation.physical} AS ${quoteIdentifier(parent.alias)}`;
+      source = renderSource(parent);
       filter = ` WHERE ${renderTuple(other)} IN (${reached})`;
       at = parent;
     }
@@ -160,29 +158,79 @@ export class RowNode implements MaintainedNode {
     return `SELECT ${renderKeyItems(quoteColumns(at.relation.key))} FROM ${source}${filter}`;
   }
 
-  /** The same when a hop is no plain equality: the whole join, with only the changed rows of `joined`. */
+  /** New matches when a hop is no plain equality: the whole join, with only the changed rows of `joined`. */
   #newMatchesByJoin(joined: BoundRelation, rows: string): string {
     const { driving } = this.#bound;
     const keys = quoteColumns(joined.relation.key);
     const changed = `${renderTuple(keys)} IN (SELECT ${keys.join(', ')} FROM ${rows})`;
     const edits = this.#bound.relations.map((bound): Edit => {
       const { alias, columns } = bound;
-      const where = bound === joined ? { where: changed } : {};
+      const where = bound === joined && keys.length > 0 ? { where: changed } : {};
       const scan = renderScan(bound.relation, { alias, columns, ...where });
       return { ...bound.span, text: `${scan} AS ${quoteIdentifier(alias)}` };
     });
+    const sets = setEdits(this.#bound, ({ relation }) => renderRows(relation).slice(1, -1));
     const items = driving.relation.key.map(
       (_, index) => `${quoteIdentifier(driving.alias)}.${keyPrefix}${index + 1}`,
     );
-    const from = this.#bound.expanded(this.#bound.select.from, edits);
+    const from = this.#bound.expanded(this.#bound.select.from, [...edits, ...sets]);
     const matched = `${quoteIdentifier(joined.alias)}.${matchedName} = 1`;
     return `SELECT ${renderKeyItems(items)} FROM ${from} WHERE ${matched}`;
   }
 
+  /**
+   * Driving rows that ask a set for a value which came to it or went. A row that asked for another value
+   * before has changed itself, or a row joined to it has, so only what rows ask for now matters.
+   */
+  #askers(set: BoundSet, rows: string): string {
+    const { driving } = this.#bound;
+    const everything = `SELECT ${renderKeyItems(quoteColumns(driving.relation.key))} FROM ${driving.relation.physical}`;
+    const owner = this.#ownerOf(set);
+    if (set.operand === undefined || owner === undefined) return everything;
+    const names = quoteNames(set.relation.columns.map(({ name }) => name));
+    const where = ` WHERE ${this.#bound.expanded(set.operand)} IN (SELECT ${names} FROM ${rows})`;
+    // Without a match the operand is NULL, which is in no set and no set is without; an expression need not be.
+    const isPlain = this.#bound.plainColumn(set.operand) !== undefined;
+    if (owner !== driving && !isPlain && this.#isOuter(owner)) return everything;
+    return this.#reaching(owner, renderSource(owner), where) ?? everything;
+  }
+
+  /** Limits a set to the values that the driving rows of `keys` can ask for. */
+  #askedValues(set: BoundSet, scope: Scope): string | undefined {
+    const owner = this.#ownerOf(set);
+    if (set.operand === undefined || owner === undefined || scope.isSmall(set.relation)) {
+      return undefined;
+    }
+    const { driving } = this.#bound;
+    const isAsked =
+      owner === driving
+        ? renderInKeys(quoteColumns(driving.relation.key), scope.keys, this.#omit)
+        : owner.link && this.#reachable(owner.link, scope.keys);
+    if (isAsked === undefined || (owner !== driving && this.#isOuter(owner))) return undefined;
+    const names = set.relation.columns.map(({ name }) => quoteIdentifier(name));
+    const operand = this.#bound.expanded(set.operand);
+    const asked = `SELECT ${operand} FROM ${renderSource(owner)} WHERE ${isAsked}`;
+    return `${renderTuple(names)} IN (${asked})`;
+  }
+
+  /** The one relation whose columns are looked up in a set. */
+  #ownerOf({ owners }: BoundSet): BoundRelation | undefined {
+    const [alias] = owners ?? [];
+    return owners?.size === 1 && alias !== undefined ? this.#bound.find(alias) : undefined;
+  }
+
+  /** Some driving rows have no row of it. */
+  #isOuter(bound: BoundRelation): boolean {
+    if (bound.join === 'left') return true;
+    const parent = bound.link && this.#bound.find(bound.link.parent);
+    return parent !== undefined && this.#isOuter(parent);
+  }
+
   /** Limits a scan to what the driving rows of `keys` can reach, so that filters get to the index. */
   #restriction(bound: BoundRelation, { keys, isSmall }: Scope): string | undefined {
-    const { alias, link, relation } = bound;
+    const { link, relation } = bound;
     if (bound === this.#bound.driving) {
+      if (relation.key.length === 0) return undefined;
       return renderInKeys(quoteColumns(relation.key), keys, this.#omit);
     }
     if (isSmall(relation)) return undefined;
@@ -192,11 +240,10 @@ export class RowNode implements MaintainedNode {
     const leading = relation.key.slice(0, ownColumns?.length ?? 0).map(({ name }) => name);
     const isIndexed = ownColumns?.every((name) => leading.includes(name)) ?? false;
     const indexed = relation.key.filter(({ type }) => !isNullable(type));
-    if (isIndexed || indexed.length === 0 || !relation.isKeyed) return reachable;
+    if (isIndexed || indexed.length === 0) return reachable;
     // Under FINAL only conditions on the key are checked before all columns are read.
     const names = quoteColumns(indexed);
-    const source = `${relation.physical} AS ${quoteIdentifier(alias)}`;
-    return `${renderTuple(names)} IN (SELECT ${names.join(', ')} FROM ${source} WHERE ${reachable})`;
+    return `${renderTuple(names)} IN (SELECT ${names.join(', ')} FROM ${renderSource(bound)} WHERE ${reachable})`;
   }
 
   #reachable(link: Link, keys: KeySet): string {
@@ -206,42 +253,25 @@ export class RowNode implements MaintainedNode {
       ? renderInKeys(quoteColumns(parent.relation.key), keys, this.#omit)
       : parent.link && this.#reachable(parent.link, keys);
     const where = inner === undefined ? '' : ` WHERE ${inner}`;
-    const source = `${parent.relation.physical} AS ${quoteIdentifier(parent.alias)}${where}`;
+    const source = `${renderSource(parent)}${where}`;
     return `${renderTuple(link.own)} IN (SELECT ${link.other.join(', ')} FROM ${source})`;
   }
 }
 
-/** Finds each relation's key among the outputs, and names a hidden column for every part that is not there. */
-function placeKeys(draft: RowDraft, visible: number): { places: KeyPlace[]; hidden: string[] } {
-  const { bound } = draft;
-  const { items } = bound.select;
-  const places: KeyPlace[] = [];
-  const hidden: string[] = [];
-  const hasOutputs = draft.items === undefined && !items.some((item) => item.isStar);
-  for (const { alias, relation } of bound.relations) {
-    for (const [part, key] of relation.key.entries()) {
-      const output = items.findIndex((item) => {
-        const use = bound.plainColumn(item.expression);
-        return use?.name === key.name && bound.ownerOf(use) === alias;
-      });
-      if (hasOutputs && output >= 0) {
-        places.push({ alias, part, column: output });
-        continue;
-      }
-      places.push({ alias, part, column: visible + hidden.length });
-      const name = quoteIdentifier(`${hiddenPrefix}${alias}_${key.name}`);
-      hidden.push(`${quoteIdentifier(alias)}.${keyPrefix}${part + 1} AS ${name}`);
-    }
-  }
-  return { places, hidden };
+function renderSource({ relation, alias }: BoundRelation): string {
+  return `${relation.physical} AS ${quoteIdentifier(alias)}`;
 }
 
-function renderRows(
-  draft: RowDraft,
-  hidden: readonly string[],
+/** Puts queries in the place of stored sets. */
+function setEdits({ sets }: BoundSelect, queryOf: (set: BoundSet) => string): Edit[] {
+  return sets.map((set) => ({ ...set.query, text: `(${queryOf(set)})` }));
+}
+
+function renderSelect(
+  bound: BoundSelect,
+  { hidden, sets }: { hidden: readonly string[]; sets: readonly Edit[] },
   scanOf: (bound: BoundRelation) => string,
 ): string {
-  const { bound, items } = draft;
   const { select } = bound;
   const edits: Edit[] = bound.relations.map((relation) => {
     return { ...relation.span, text: `${scanOf(relation)} AS ${quoteIdentifier(relation.alias)}` };
@@ -250,10 +280,8 @@ function renderRows(
   for (const item of select.items) {
     if (item.isStar) edits.push({ start: item.end, end: item.end, text: except });
   }
-  // Without the model's own list its aliases are gone; conditions that use one get what it stands for.
-  const aliases = (span: { start: number; end: number }) => (items ? bound.aliasEdits(span) : []);
-  const list = [items?.join(', ') ?? bound.text(select.itemList, edits), ...hidden].join(', ');
-  const from = bound.text(select.from, [...edits, ...aliases(select.from)]);
-  const where = select.where ? ` WHERE ${bound.text(select.where, aliases(select.where))}` : '';
-  return `SELECT ${list} FROM ${from}${where}`;
+  const all = [...edits, ...sets];
+  const list = [bound.text(select.itemList, all), ...hidden].join(', ');
+  const where = select.where ? ` WHERE ${bound.text(select.where, all)}` : '';
+  return `SELECT ${list} FROM ${bound.text(select.from, all)}${where}`;
 }

@@ -1,14 +1,17 @@
+import { type Condition, FromReader, type FromRelation, readConditions } from './from-text.ts';
+import { readSets, type SetUse } from './set-text.ts';
 import type { ParsedSql } from './sql-parser.ts';
 import type { Span } from './sql-text.ts';
-
 import { type TokenRange, TokenRanges, UnsupportedSql } from './token-ranges.ts';
+import { readWindows, type WindowUse } from './window-text.ts';
 
 /**
- * One SELECT taken apart into its clauses. Spans point into the user's own text, which is what later
- * statements are made of: expressions are never written anew, only table references are replaced.
+ * One SELECT taken apart into its clauses. Spans point into the text that later statements are made of:
+ * expressions are never written anew, only references are replaced.
  */
 export interface SelectText {
   readonly parsed: ParsedSql;
+  readonly isDistinct: boolean;
   readonly items: readonly SelectItem[];
   /** Everything between the first and the last item. */
   readonly itemList: Span;
@@ -16,8 +19,19 @@ export interface SelectText {
   /** From the first relation to the end of the last join condition. */
   readonly from: Span;
   readonly where?: Span;
+  /** Conditions of WHERE that must all hold. */
+  readonly filters: readonly Condition[];
   readonly groupBy: readonly Span[];
   readonly having?: Span;
+  readonly windows: readonly WindowUse[];
+  /** The named windows, without the word WINDOW. */
+  readonly windowClause?: Span;
+  readonly qualify?: Span;
+  readonly orderBy: readonly OrderItem[];
+  /** All of LIMIT BY and LIMIT, with the words. */
+  readonly limits: readonly LimitUse[];
+  /** Where it asks a stored set or value: `x IN (SELECT * FROM stage)`. */
+  readonly sets: readonly SetUse[];
 }
 
 export interface SelectItem extends Span {
@@ -27,21 +41,16 @@ export interface SelectItem extends Span {
   readonly isStar: boolean;
 }
 
-export interface FromRelation {
-  /** `database.table` as written. */
-  readonly name: string;
-  readonly alias: string;
-  /** The reference with its alias. */
-  readonly span: Span;
-  readonly join: 'driving' | 'inner' | 'left';
-  /** Conditions of ON that must all hold. */
-  readonly conditions: readonly Condition[];
-  readonly using: readonly string[];
+/** An item of ORDER BY; `expression` is without DESC and the like. */
+export interface OrderItem extends Span {
+  readonly expression: Span;
 }
 
-export interface Condition extends Span {
-  /** Both sides when the condition is one plain equality. */
-  readonly sides?: readonly [Span, Span];
+export interface LimitUse extends Span {
+  /** Of LIMIT n BY. */
+  readonly by?: readonly Span[];
+  /** WITH TIES: rows that are equal in the order stay or go together. */
+  readonly hasTies: boolean;
 }
 
 /** Why a statement is not a SELECT that can be taken apart; plain words for `layers plan`. */
@@ -65,10 +74,7 @@ const clauseWords = [
 ];
 const unsupportedClauses: Readonly<Record<string, string>> = {
   PREWHERE: 'PREWHERE reads tables, and a model reads views',
-  WINDOW: 'a WINDOW clause',
-  QUALIFY: 'a QUALIFY clause',
-  LIMIT: 'LIMIT or LIMIT BY',
-  OFFSET: 'OFFSET',
+  OFFSET: 'OFFSET without LIMIT',
   SETTINGS: 'a SETTINGS clause',
 };
 
@@ -95,7 +101,9 @@ class SelectReader {
   }
 
   read(): SelectText {
-    this.#refuseWholeStatement();
+    const ranges = this.#ranges;
+    const sets = readSets(this.#parsed, ranges);
+    this.#refuseWholeStatement(sets);
     const clauses = this.#clauses();
     const selectClause = clauses.get('SELECT');
     const fromClause = clauses.get('FROM');
@@ -103,12 +111,17 @@ class SelectReader {
     for (const [word, reason] of Object.entries(unsupportedClauses)) {
       if (clauses.has(word)) throw new UnsupportedSql(`it uses ${reason}`);
     }
-    const items = this.#ranges.split(selectClause, ',').map((range) => this.#item(range));
-    const relations = this.#relations(fromClause);
+    const isDistinct = ranges.word(selectClause.first) === 'DISTINCT';
+    if (isDistinct && ranges.word(selectClause.first + 1) === 'ON') {
+      throw new UnsupportedSql('it uses DISTINCT ON');
+    }
+    const list = { ...selectClause, first: selectClause.first + (isDistinct ? 1 : 0) };
+    const items = ranges.split(list, ',').map((range) => this.#item(range));
+    const relations = new FromReader(this.#parsed.tokens, ranges).relations(fromClause);
     const where = clauses.get('WHERE');
     const having = clauses.get('HAVING');
-    const groupClause = clauses.get('GROUP');
-    const groupBy = groupClause ? this.#groups(groupClause) : [];
+    const group = clauses.get('GROUP');
+    const groupBy = group ? this.#groups(group) : [];
     const shape = this.#parsed.shape;
     const isUnderstood =
       shape !== undefined &&
@@ -118,19 +131,31 @@ class SelectReader {
       shape.hasWhere === (where !== undefined) &&
       shape.hasHaving === (having !== undefined);
     if (!isUnderstood) throw new UnsupportedSql('its structure is not understood in every part');
+    const windowClause = clauses.get('WINDOW');
+    const qualify = clauses.get('QUALIFY');
+    const order = clauses.get('ORDER');
+    const limit = clauses.get('LIMIT');
     return {
       parsed: this.#parsed,
+      isDistinct,
       items,
-      itemList: this.#ranges.span(selectClause),
+      itemList: ranges.span(list),
       relations,
-      from: this.#ranges.span(fromClause),
-      ...(where ? { where: this.#ranges.span(where) } : {}),
+      from: ranges.span(fromClause),
+      ...(where ? { where: ranges.span(where) } : {}),
+      filters: where ? readConditions(where, ranges) : [],
       groupBy,
-      ...(having ? { having: this.#ranges.span(having) } : {}),
+      ...(having ? { having: ranges.span(having) } : {}),
+      windows: readWindows(ranges, windowClause),
+      ...(windowClause ? { windowClause: ranges.span(windowClause) } : {}),
+      ...(qualify ? { qualify: ranges.span(qualify) } : {}),
+      orderBy: order ? this.#orders(order) : [],
+      limits: limit ? this.#limits(limit) : [],
+      sets,
     };
   }
 
-  #refuseWholeStatement(): void {
+  #refuseWholeStatement(sets: readonly SetUse[]): void {
     if (this.#ranges.word(0) === 'WITH') throw new UnsupportedSql('it uses WITH (a CTE)');
     for (const [index, token] of this.#parsed.tokens.entries()) {
       const next = this.#ranges.word(index + 1);
@@ -138,25 +163,28 @@ class SelectReader {
       if (isSetOperation && ['ALL', 'DISTINCT', 'SELECT'].includes(next)) {
         throw new UnsupportedSql(`it uses ${token.word}`);
       }
-      if (token.word === 'SELECT' && index > 0) throw new UnsupportedSql('it has a subquery');
-      if (token.word === 'OVER') throw new UnsupportedSql('it uses a window function');
-      if (token.word === 'DISTINCT' && this.#ranges.word(index - 1) === 'SELECT') {
-        throw new UnsupportedSql('it uses SELECT DISTINCT');
+      const isSet = sets.some(({ query }) => query.start < token.start && token.end < query.end);
+      if (token.word === 'SELECT' && index > 0 && !isSet) {
+        throw new UnsupportedSql('it has a subquery');
       }
       if (token.word === 'ARRAYJOIN') throw new UnsupportedSql('it uses arrayJoin');
     }
   }
 
-  /** Ranges of token indexes by clause word, without the word itself. */
+  /** Ranges of token indexes by clause word, without the word itself; LIMIT with it. */
   #clauses(): Map<string, TokenRange> {
     const starts: { word: string; at: number; first: number }[] = [];
     for (const [index, token] of this.#parsed.tokens.entries()) {
       if (this.#ranges.depth(index) !== 0 || this.#ranges.word(index - 1) === '.') continue;
       const rank = clauseWords.indexOf(token.word);
-      if (rank <= clauseWords.indexOf(starts.at(-1)?.word ?? '')) continue;
+      const last = starts.at(-1)?.word ?? '';
+      if (rank <= clauseWords.indexOf(last)) continue;
+      // LIMIT 5 OFFSET 2 is one clause.
+      if (token.word === 'OFFSET' && last === 'LIMIT') continue;
       const isPair = token.word === 'GROUP' || token.word === 'ORDER';
       if (isPair && this.#ranges.word(index + 1) !== 'BY') continue;
-      starts.push({ word: token.word, at: index, first: index + (isPair ? 2 : 1) });
+      const own = token.word === 'LIMIT' ? 0 : isPair ? 2 : 1;
+      starts.push({ word: token.word, at: index, first: index + own });
     }
     const clauses = new Map<string, TokenRange>();
     for (const [order, start] of starts.entries()) {
@@ -185,7 +213,8 @@ class SelectReader {
     // `amount total`: two operands without an operator between them.
     const endsOperand =
       before.isName || [')', ']', 'END'].includes(before.word) || /^[\d']/.test(before.text);
-    if (token.isName && endsOperand) {
+    const isWindowName = before.word === 'OVER';
+    if (token.isName && endsOperand && !isWindowName) {
       const expression = this.#ranges.span({ first, last: last - 1 });
       return { ...span, expression, alias: token.text, isStar };
     }
@@ -202,133 +231,45 @@ class SelectReader {
     return this.#ranges.split(range, ',').map((part) => this.#ranges.span(part));
   }
 
-  #relations(range: TokenRange): FromRelation[] {
-    const relations: FromRelation[] = [];
-    let at = range.first;
-    let join: FromRelation['join'] = 'driving';
-    for (;;) {
-      const reference = this.#reference(at, range);
-      at = reference.next;
-      const conditionStart = at;
-      at = this.#nextJoin(at, range);
-      const condition =
-        at > conditionStart
-          ? this.#joinCondition({ first: conditionStart, last: at - 1 })
-          : { conditions: [], using: [] };
-      if (join !== 'driving' && at === conditionStart) {
-        throw new UnsupportedSql('it has a join without ON or USING');
+  #orders(range: TokenRange): OrderItem[] {
+    return this.#ranges.split(range, ',').map((part) => {
+      const words = this.#ranges.wordsAt(part, 0);
+      if (['FILL', 'INTERPOLATE', 'ALL'].some((word) => words.includes(word))) {
+        throw new UnsupportedSql('it uses ORDER BY ... WITH FILL or ALL');
       }
-      relations.push({ ...reference.relation, join, ...condition });
-      if (at > range.last) return relations;
-      const kind = this.#joinKind(at);
-      join = kind.join;
-      at = kind.next;
-    }
+      let { last } = part;
+      for (let index = part.first + 1; index <= part.last; index += 1) {
+        if (this.#ranges.depth(index) !== 0 || !orderWords.has(this.#ranges.word(index))) continue;
+        last = index - 1;
+        break;
+      }
+      const expression = this.#ranges.span({ first: part.first, last });
+      return { ...this.#ranges.span(part), expression };
+    });
   }
 
-  #reference(
-    at: number,
-    range: TokenRange,
-  ): { relation: Pick<FromRelation, 'name' | 'alias' | 'span'>; next: number } {
-    if (this.#ranges.word(at) === '(') throw new UnsupportedSql('it has a subquery');
-    const database = this.#ranges.token(at);
-    const table = this.#ranges.token(at + 2);
-    if (!database || !table || this.#ranges.word(at + 1) !== '.' || at + 2 > range.last) {
-      throw new UnsupportedSql('it reads something that is not a database.table');
+  #limits(range: TokenRange): LimitUse[] {
+    const starts: number[] = [];
+    for (let index = range.first; index <= range.last; index += 1) {
+      if (this.#ranges.depth(index) === 0 && this.#ranges.word(index) === 'LIMIT') {
+        starts.push(index);
+      }
     }
-    if (this.#ranges.word(at + 3) === '(') throw new UnsupportedSql('it uses a table function');
-    let next = at + 3;
-    let alias = table.text;
-    if (this.#ranges.word(next) === 'FINAL') next += 1;
-    if (this.#ranges.word(next) === 'AS') next += 1;
-    const named = this.#ranges.token(next);
-    if (named?.isName && next <= range.last && !joinWords.has(named.word)) {
-      alias = named.text;
-      next += 1;
-    }
-    if (this.#ranges.word(next) === 'FINAL') next += 1;
-    const name = `${database.text}.${table.text}`;
-    return {
-      relation: { name, alias, span: this.#ranges.span({ first: at, last: next - 1 }) },
-      next,
-    };
-  }
-
-  #nextJoin(from: number, range: TokenRange): number {
-    let index = from;
-    for (; index <= range.last; index += 1) {
-      if (this.#ranges.depth(index) !== 0 || this.#ranges.word(index - 1) === '.') continue;
-      if (this.#ranges.word(index) === ',')
-        throw new UnsupportedSql('it lists tables with a comma');
-      // left(...) and any(...) are functions.
-      if (joinWords.has(this.#ranges.word(index)) && this.#ranges.word(index + 1) !== '(')
-        return index;
-    }
-    return index;
-  }
-
-  #joinKind(at: number): { join: 'inner' | 'left'; next: number } {
-    const words: string[] = [];
-    let next = at;
-    while (joinWords.has(this.#ranges.word(next))) {
-      words.push(this.#ranges.word(next));
-      next += 1;
-      if (words.at(-1) === 'JOIN') break;
-    }
-    const plain = words.filter((word) => word !== 'ALL' && word !== 'OUTER').join(' ');
-    if (plain === 'JOIN' || plain === 'INNER JOIN') return { join: 'inner', next };
-    if (plain === 'LEFT JOIN') return { join: 'left', next };
-    throw new UnsupportedSql(`it uses ${words.join(' ')}`);
-  }
-
-  #joinCondition(range: TokenRange): Pick<FromRelation, 'conditions' | 'using'> {
-    const word = this.#ranges.word(range.first);
-    const rest = { first: range.first + 1, last: range.last };
-    if (word === 'USING') {
-      const names = this.#parsed.tokens.slice(rest.first, rest.last + 1);
-      const using = names.filter((token) => !['(', ')', ','].includes(token.word));
-      return { conditions: [], using: using.map((token) => token.text) };
-    }
-    if (word !== 'ON') throw new UnsupportedSql('it has a join without ON or USING');
-    return { conditions: this.#conjuncts(rest).map((part) => this.#condition(part)), using: [] };
-  }
-
-  #conjuncts(range: TokenRange): TokenRange[] {
-    const inner = this.#ranges.withoutParentheses(range);
-    const depth = this.#ranges.depth(inner.first);
-    const words = this.#ranges.wordsAt(inner, depth);
-    if (words.includes('OR')) return [inner];
-    const parts = this.#ranges.split(inner, 'AND');
-    return parts.length === 1 ? parts : parts.flatMap((part) => this.#conjuncts(part));
-  }
-
-  #condition(range: TokenRange): Condition {
-    const depth = this.#ranges.depth(range.first);
-    const operators = this.#ranges
-      .wordsAt(range, depth)
-      .filter((word) => comparisonWords.has(word));
-    const span = this.#ranges.span(range);
-    if (operators.length !== 1 || !['=', '=='].includes(operators[0] ?? '')) return span;
-    for (let index = range.first + 1; index < range.last; index += 1) {
-      if (this.#ranges.depth(index) !== depth || !['=', '=='].includes(this.#ranges.word(index)))
-        continue;
-      const left = this.#ranges.span({ first: range.first, last: index - 1 });
-      const right = this.#ranges.span({ first: index + 1, last: range.last });
-      return { ...span, sides: [left, right] };
-    }
-    return span;
+    return starts.map((first, order) => {
+      const part = { first, last: (starts[order + 1] ?? range.last + 1) - 1 };
+      const words = this.#ranges.wordsAt(part, 0);
+      const hasTies = words.includes('TIES');
+      const own = { ...this.#ranges.span(part), hasTies };
+      const place = words.indexOf('BY');
+      if (place < 0) return own;
+      if (words.indexOf('OFFSET') > place) throw new UnsupportedSql('it uses LIMIT BY ... OFFSET');
+      if (words.includes('ALL')) throw new UnsupportedSql('it uses LIMIT BY ALL');
+      let by = part.first;
+      while (this.#ranges.depth(by) !== 0 || this.#ranges.word(by) !== 'BY') by += 1;
+      const list = this.#ranges.split({ first: by + 1, last: part.last }, ',');
+      return { ...own, by: list.map((each) => this.#ranges.span(each)) };
+    });
   }
 }
 
-const joinWords = new Set(
-  'JOIN INNER LEFT RIGHT FULL OUTER CROSS ANY ALL ASOF SEMI ANTI GLOBAL LOCAL NATURAL PASTE ARRAY'.split(
-    ' ',
-  ),
-);
-
-/** Operators that bind weaker than `=`, or stand beside it: with one of them a condition is not an equality. */
-const comparisonWords = new Set(
-  '= == <> != < > <= >= <=> OR AND NOT IN LIKE ILIKE IS BETWEEN REGEXP GLOBAL ? -> DISTINCT'.split(
-    ' ',
-  ),
-);
+const orderWords = new Set(['ASC', 'DESC', 'ASCENDING', 'DESCENDING', 'NULLS', 'COLLATE']);

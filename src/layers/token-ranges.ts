@@ -65,6 +65,24 @@ export class TokenRanges {
     return this.withoutParentheses({ first: first + 1, last: last - 1 });
   }
 
+  /** Index of the bracket that closes the one at `index`. */
+  closing(index: number): number {
+    const depth = this.depth(index);
+    for (let at = index + 1; at < this.length; at += 1) {
+      if (this.depth(at) === depth && [')', ']'].includes(this.word(at))) return at;
+    }
+    throw new UnsupportedSql('a bracket is not closed');
+  }
+
+  /** Index of the bracket that the one at `index` closes. */
+  opening(index: number): number {
+    const depth = this.depth(index);
+    for (let at = index - 1; at >= 0; at -= 1) {
+      if (this.depth(at) === depth && ['(', '['].includes(this.word(at))) return at;
+    }
+    throw new UnsupportedSql('a bracket is not opened');
+  }
+
   /** Words of the range that lie on one level. */
   wordsAt(range: TokenRange, depth: number): string[] {
     const words: string[] = [];

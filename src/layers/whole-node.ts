@@ -55,7 +55,6 @@ export class WholeNode implements MaintainedNode {
       delta: tables.delta,
       columns: columns.slice(0, -2),
       key: [...declared, ...columns.slice(-2)],
-      isKeyed: true,
     };
     this.reads = [...new Set(readRelations(draft).map((relation) => relation.name))];
   }
