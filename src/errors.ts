@@ -215,6 +215,12 @@ export const errorRegistry = {
     meaning: 'A layer file is not a model that can be built.',
     remedy: 'Correct the file at the line and column named, then run `cdc layers plan`.',
   },
+  CDC_LAYERS_NOT_KEPT: {
+    kind: 'operator',
+    meaning:
+      'An earlier version of a model cannot be put back: its tables, or what they need to come to the present, are gone.',
+    remedy: 'Take the old file from your version control and run `cdc layers apply --yes`.',
+  },
   CDC_LAYERS_MODEL_FAILED: {
     kind: 'operator',
     meaning: 'A model could not be refreshed; it stays at its last good cut.',
@@ -226,6 +232,11 @@ export const errorRegistry = {
       'Rows of a model break one of its audits; the model and its readers stay at their last good cut.',
     remedy:
       'Correct the rows at the source, or the audit in the file, then run `cdc layers apply --yes`.',
+  },
+  CDC_LAYERS_LINT: {
+    kind: 'usage',
+    meaning: 'A model file has something that is allowed and seldom meant; only a warning.',
+    remedy: 'Change the line named, or write `-- lint: allow <code>` at the top of the file.',
   },
   CDC_LAYERS_SOURCE_CHANGED: {
     kind: 'operator',

@@ -114,6 +114,8 @@ export interface LayersSetup {
   /** ODS tables whose snapshot is finished. */
   readonly tables: () => ReadonlyMap<TableId, TableSchema>;
   readonly logger: Logger;
+  /** Whether a sink writes a model; for lint. */
+  readonly isPublished?: (model: string) => boolean;
   /** Leaves out one condition of the method, to prove that it is needed. @internal */
   readonly omit?: Omission;
 }

@@ -155,7 +155,7 @@ export class MaintainedLayers implements Layers {
   }
 
   async #planInput(): Promise<PlanInput> {
-    const { folder } = this.#setup;
+    const { folder, isPublished } = this.#setup;
     const files = await readModels(folder);
     const build = currentBuild(this.#setup.catalog) + 1;
     const set = await this.#compile(files.models, (name, fingerprint) => {
@@ -165,7 +165,8 @@ export class MaintainedLayers implements Layers {
     });
     const problems = [...files.problems, ...set.problems];
     const tables = new Set(this.#setup.tables().keys());
-    return { ...set, files: files.models, problems, records: this.#loadRecords(), tables };
+    const records = this.#loadRecords();
+    return { ...set, files: files.models, problems, records, tables, isPublished };
   }
 
   #compile(

@@ -2,6 +2,7 @@ import type { TableId } from '../change/table-id.ts';
 import type { Problem } from '../errors.ts';
 import type { ModelRecord } from './layer-state.ts';
 import type { LayersPlan, PlannedModel } from './layers.ts';
+import { type LintOptions, lintModels } from './lint.ts';
 import type { ModelFile } from './model-file.ts';
 import { problemAt } from './model-file.ts';
 import type { ModelSet } from './model-set.ts';
@@ -13,6 +14,7 @@ export interface PlanInput extends ModelSet {
   readonly records: ReadonlyMap<string, ModelRecord>;
   /** Tables with a finished snapshot. */
   readonly tables: ReadonlySet<TableId>;
+  readonly isPublished?: LintOptions['isPublished'];
 }
 
 /** What `apply` would do with every model, and every problem of the files. */
@@ -44,7 +46,8 @@ export function planModels(input: PlanInput): LayersPlan {
     const ddl = [dropView(name), ...dropTables(record)];
     return { name, layer, file, change: 'removed', way, why, key: [], reads: [], ddl };
   });
-  const problems = [...input.problems, ...[...failed.values()].flat(), ...waiting(input)];
+  const mistakes = [...input.problems, ...[...failed.values()].flat()];
+  const problems = [...mistakes, ...waiting(input), ...lintModels(files, input)];
   return { models: [...kept, ...gone], problems };
 }
 

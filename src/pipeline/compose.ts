@@ -17,6 +17,7 @@ import type { Ods } from '../load/ods.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Router } from '../route/router.ts';
+import { wantsTable } from '../sink/table-plan.ts';
 import { KafkaSource } from '../source/kafka/kafka-source.ts';
 import { MysqlSource } from '../source/mysql/mysql-source.ts';
 import type { Source } from '../source/source.ts';
@@ -104,7 +105,8 @@ export function openProjectLayers(
   parts: Pick<LayersSetup, 'engine' | 'catalog' | 'tables' | 'logger'>,
 ): Promise<Layers> {
   const folder = join(config.folder, config.layers.folder);
-  return openLayers({ ...parts, folder, options: config.layers });
+  const isPublished = (model: string) => config.sinks.some((sink) => wantsTable(sink, model));
+  return openLayers({ ...parts, folder, options: config.layers, isPublished });
 }
 
 /** Names this process in the warehouse's state table. */
