@@ -16,21 +16,29 @@ const jsonSettings = {
 export class InProcessEngine implements SqlEngine, AsyncDisposable {
   readonly #chdb: Chdb;
   readonly #folder: string;
+  readonly #settings: Readonly<Record<string, string | number>>;
   /** Called before each statement; may throw to break a refresh off there. */
   beforeStatement: ((sql: string) => void) | undefined;
   statements = 0;
 
-  private constructor(chdb: Chdb, folder: string) {
+  private constructor(
+    chdb: Chdb,
+    folder: string,
+    settings: Readonly<Record<string, string | number>>,
+  ) {
     this.#chdb = chdb;
     this.#folder = folder;
+    this.#settings = settings;
   }
 
-  static async open(): Promise<InProcessEngine> {
+  /** `more` are settings of every statement that change no result. */
+  static async open(
+    more: Readonly<Record<string, string | number>> = {},
+  ): Promise<InProcessEngine> {
     const folder = await mkdtemp(join(tmpdir(), 'cdc-layers-'));
-    const connectionArgs = Object.entries({ ...engineSettings, ...jsonSettings }).map(
-      ([name, value]) => `--${name}=${value}`,
-    );
-    return new InProcessEngine(Chdb.open(folder, connectionArgs), folder);
+    const settings = { ...engineSettings, ...jsonSettings, ...more };
+    const connectionArgs = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+    return new InProcessEngine(Chdb.open(folder, connectionArgs), folder, settings);
   }
 
   /** Empties these tables, as happens to tables in memory when the engine is killed and started again. */
@@ -68,7 +76,7 @@ export class InProcessEngine implements SqlEngine, AsyncDisposable {
     this.statements += 1;
     using connection = this.#chdb.connect();
     // The connection knows nothing of the settings that the first one was opened with.
-    const own = Object.entries({ ...engineSettings, ...jsonSettings });
+    const own = Object.entries(this.#settings);
     connection.prepare(`SET ${own.map(([name, value]) => `${name} = '${value}'`).join(', ')}`);
     try {
       if (/^\s*INSERT/i.test(sql)) {
