@@ -1,42 +1,48 @@
 import { versionColumn } from '../change/table-schema.ts';
-import type { Attempt } from './layer-state.ts';
 import type { LayersCut } from './layers.ts';
 import type { Changes, Omission } from './maintained-node.ts';
 import { buildColumn, type Relation, signColumn } from './relation.ts';
 
+export interface CutChangesOptions {
+  readonly from: LayersCut['from'];
+  /** Tables that may have changed; all of them when undefined. */
+  readonly tables?: ReadonlySet<string>;
+  /** The build after which deltas of this node are news; `from.build` when undefined. */
+  readonly sinceOf?: (node: string) => number;
+  readonly omit?: Omission | undefined;
+}
+
 /**
- * What has changed since the last published cut: in tables by version, or by arrival where changes come
- * in another order, in models by their deltas.
+ * What has changed since a cut: in tables by version, or by arrival where changes come in another order,
+ * in models by their deltas.
  */
 export class CutChanges implements Changes {
-  readonly #cut: LayersCut;
-  readonly #attempt: Attempt;
-  readonly #omit: Omission | undefined;
+  readonly #options: CutChangesOptions;
   readonly #changed = new Set<string>();
 
-  constructor(cut: LayersCut, attempt: Attempt, omit?: Omission) {
-    this.#cut = cut;
-    this.#attempt = attempt;
-    this.#omit = omit;
+  constructor(options: CutChangesOptions) {
+    this.#options = options;
   }
 
-  /** The node's delta, or for a model that is rebuilt its table, holds something for its readers. */
-  markChanged(name: string): void {
-    this.#changed.add(name);
+  /** The node's delta holds something for its readers. */
+  markChanged(node: string): void {
+    this.#changed.add(node);
   }
 
   hasChanged(name: string): boolean {
-    return this.#cut.tables.has(name) || this.#changed.has(name);
+    const { tables } = this.#options;
+    return tables === undefined || tables.has(name) || this.#changed.has(name);
   }
 
   rowsOf(relation: Relation): string | undefined {
     if (!this.hasChanged(relation.name)) return undefined;
+    const { from, sinceOf, omit } = this.#options;
     if (relation.kind === 'table') {
       const column = relation.changeColumn ?? versionColumn;
-      return `(SELECT * FROM ${relation.physical} WHERE ${column} > ${this.#cut.from.version})`;
+      return `(SELECT * FROM ${relation.physical} WHERE ${column} > ${from.version})`;
     }
-    const onlyNew = this.#omit === 'old-groups' ? ` AND ${signColumn} > 0` : '';
-    const since = `${buildColumn} > ${this.#attempt.since}`;
+    const onlyNew = omit === 'old-groups' ? ` AND ${signColumn} > 0` : '';
+    const since = `${buildColumn} > ${sinceOf?.(relation.name) ?? from.build}`;
     return `(SELECT * FROM ${relation.delta} WHERE ${since}${onlyNew})`;
   }
 }

@@ -29,6 +29,10 @@ export interface ModelRecord {
   readonly build: number;
   /** Columns that tell its rows apart, where they are known and all of them can be seen. */
   readonly key?: readonly string[];
+  /** The cut that it is at, when that is not the published one. */
+  readonly at?: { readonly version: string; readonly build: number };
+  /** Too much of it had to be recomputed at once: a job beside the refreshes brings it to the present. */
+  readonly isLeft?: true;
   /** Why it stopped; it stays at its last good cut until it is applied again. */
   readonly error?: string;
 }
@@ -71,8 +75,13 @@ export class LayerState {
     if (records.length > 0) await this.#catalog.batch(recordValues(records));
   }
 
-  async forget(model: string): Promise<void> {
-    await this.#catalog.remove(modelPrefix + model);
+  /** All or nothing; undefined removes. */
+  async commit(values: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#catalog.batch(values);
+  }
+
+  keyOf(model: string): string {
+    return modelPrefix + model;
   }
 
   /**
@@ -108,7 +117,8 @@ export class LayerState {
   }
 }
 
-function recordValues(records: readonly ModelRecord[]): Record<string, ModelRecord> {
+/** The catalog's entries for these. */
+export function recordValues(records: readonly ModelRecord[]): Record<string, ModelRecord> {
   return Object.fromEntries(records.map((record) => [modelPrefix + record.name, record]));
 }
 

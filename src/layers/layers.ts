@@ -4,6 +4,7 @@ import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { Problem } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
+import type { AppliedChange } from './layer-history.ts';
 import { MaintainedLayers } from './maintained-layers.ts';
 import type { Omission } from './maintained-node.ts';
 import type { LayerName } from './model-file.ts';
@@ -17,7 +18,8 @@ import type { VerifiedLayers } from './verified-layers.ts';
  *
  * - One caller at a time, and ODS must stand still during a call, at whole transactions of the source.
  * - Promise: when `refresh` to a cut resolves, every model without an error equals its SELECT over ODS
- *   as it is. Until then readers may see some models before and some after the change.
+ *   as it is, or as it was at the cut that `status` names for it (models of minutes, and those with much to do).
+ *   Until then readers may see some models before and some after the change.
  * - Restart: `refresh` can be repeated from the last published cut after a crash at any point, and gives
  *   the same tables. Whatever has `_version` above `cut.from` counts as changed; more than that is harmless.
  * - Errors: CDC_LAYERS_INVALID for files, transient engine errors for the caller to repeat. A model that
@@ -27,11 +29,26 @@ export interface Layers {
   /** What `apply` would do, and every problem of the files. Changes nothing; a read-only catalog will do. */
   plan(): Promise<LayersPlan>;
   /**
-   * Builds added and changed models in full and drops removed ones. Models that read tables without a
-   * finished snapshot wait for a later call. Throws CDC_LAYERS_INVALID before it changes anything.
+   * Builds added and changed models in full and takes removed ones away; nothing may change meanwhile. Models that read tables
+   * without a finished snapshot wait for a later call. Throws CDC_LAYERS_INVALID before it changes anything, and
+   * CDC_LAYERS_MODEL_FAILED when a build fails: then nothing has changed either.
    */
-  apply(signal: AbortSignal): Promise<void>;
-  /** Brings all models from one cut to the next. */
+  apply(signal: AbortSignal, options?: ApplyOptions): Promise<void>;
+  /**
+   * The same while refreshes go on: new versions are built beside the old ones and take their place with a later
+   * refresh, all at one cut. Resolves then; refreshes do the work, so it must not be awaited between them.
+   */
+  startApply(): Promise<void>;
+  /** What has been applied, oldest first. */
+  history(): readonly AppliedChange[];
+  /**
+   * Puts back the models as they were before the change `number`, with their rows, at the next refresh; later ones bring
+   * them to the present. The files are not followed any more until they change or `apply` is asked for.
+   */
+  rollback(number: number): Promise<void>;
+  /** There is something for a refresh to do, whatever has changed: a model's time has come, or a job is done. */
+  isDue(): boolean;
+  /** Brings models from one cut to the next: those that are due and have not too much to do. */
   refresh(cut: LayersCut, signal: AbortSignal): Promise<RefreshReport>;
   /** Builds every direct and indirect reader of these tables anew: their rows have no usable history. */
   rebuild(tables: ReadonlySet<TableId>, signal: AbortSignal): Promise<void>;
@@ -55,6 +72,15 @@ export interface LayersCut {
   readonly to: Version;
   /** Tables that may have changed; others are not looked at. */
   readonly tables: ReadonlySet<TableId>;
+  /** By node: SELECT of `k1`, `k2`, ...: keys to recompute whatever has changed. */
+  readonly suspects?: ReadonlyMap<string, string>;
+  /** Brings every model to the cut, however long it takes: also those that are not due or have much to do. */
+  readonly isWhole?: boolean;
+}
+
+export interface ApplyOptions {
+  /** Somebody has asked for it; otherwise files that a rollback has turned away from are left alone. */
+  readonly isAsked?: boolean;
 }
 
 export interface LayersPlan {
@@ -83,7 +109,8 @@ export interface RefreshReport {
 export interface ModelRefresh {
   readonly name: string;
   readonly layer: LayerName;
-  readonly strategy: 'none' | 'keys' | 'rebuild' | 'failed';
+  /** `deferred`: it stays at its cut for now. */
+  readonly strategy: 'none' | 'keys' | 'rebuild' | 'failed' | 'deferred';
   readonly keysRecomputed: number;
   readonly rowsWritten: number;
   readonly ms: number;
@@ -99,11 +126,15 @@ export interface LayerStatus {
   readonly keysRecomputed: number;
   readonly rebuilds: number;
   readonly lastMs: number;
+  /** The cut that it is at, when that is not the published one. */
+  readonly at?: Version;
+  /** A job beside the refreshes is bringing it to the present. */
+  readonly isCatchingUp?: boolean;
   readonly error?: string;
 }
 
 export type { DifferingColumn } from './row-comparison.ts';
-export type { LayerDifference, VerifiedLayers };
+export type { AppliedChange, LayerDifference, VerifiedLayers };
 
 export interface LayersSetup {
   readonly engine: SqlEngine;

@@ -1,16 +1,17 @@
-import { CdcError, type Problem } from '../errors.ts';
+import { createHash } from 'node:crypto';
+import { CdcError } from '../errors.ts';
 import { clearMarker, closeAttempt, createMarker, setMarker } from './attempt-marker.ts';
+import { atOf, isRefusal } from './beside-job.ts';
+import { BesideWork } from './beside-work.ts';
+import { BuiltModels } from './built-models.ts';
 import { CutChanges } from './cut-changes.ts';
+import { DeltaHistory } from './delta-history.ts';
+import { Lanes } from './lanes.ts';
+import type { AppliedChange } from './layer-history.ts';
 import { storageName } from './layer-names.ts';
-import {
-  type Attempt,
-  currentBuild,
-  LayerState,
-  type ModelRecord,
-  modelOf,
-  recordOf,
-} from './layer-state.ts';
+import { type Attempt, currentBuild, LayerState, type ModelRecord } from './layer-state.ts';
 import type {
+  ApplyOptions,
   LayerStatus,
   Layers,
   LayersCut,
@@ -19,106 +20,139 @@ import type {
   RefreshReport,
 } from './layers.ts';
 import type { Scope } from './maintained-node.ts';
-import { buildModel, createDeltas } from './model-build.ts';
+import { assertApplicable, type ModelChange, planChange } from './model-change.ts';
 import type { CompiledModel } from './model-compiler.ts';
-import { type ModelFile, readModels } from './model-file.ts';
+import { readModels } from './model-file.ts';
 import { ModelRefresher, type ModelRun, withGrowth } from './model-refresher.ts';
-import { compileModels, type ModelSet } from './model-set.ts';
 import type { LayerDifference } from './model-verification.ts';
-import { createView, databaseStatements, dropTables, dropView } from './node-storage.ts';
+import { databaseStatements } from './node-storage.ts';
 import { type PlanInput, planModels } from './plan-models.ts';
-import { runInOrder } from './run-in-order.ts';
+import { type RefreshSubject, refreshModels } from './refresh-models.ts';
 import { findSmallTables } from './small-tables.ts';
+import { dropStrayTables } from './stray-tables.ts';
 import { VerifiedLayers, type VerifiedLayersOptions } from './verified-layers.ts';
 
 /** Refreshes between two tidyings. */
 const tidyEvery = 50;
 
+/** Something asked for between two refreshes. */
+interface Asked {
+  readonly begin: (signal: AbortSignal) => Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** The layers of one project on one engine. */
 export class MaintainedLayers implements Layers {
   readonly #setup: LayersSetup;
   readonly #state: LayerState;
-  /** What is built, in order of dependency; undefined until it is needed. */
-  #models: readonly CompiledModel[] | undefined;
-  #records: Map<string, ModelRecord> | undefined;
-  /** The schemas that `#models` were compiled for. */
-  #schemas = '';
+  readonly #built: BuiltModels;
+  readonly #beside: BesideWork;
+  readonly #deltas: DeltaHistory;
+  readonly #lanes = new Lanes();
+  readonly #asked: Asked[] = [];
+  #waiting: Asked | undefined;
   #refreshesSinceTidy = tidyEvery;
   #isSmall: Scope['isSmall'] = () => false;
 
   constructor(setup: LayersSetup) {
+    const { engine, catalog, options } = setup;
     this.#setup = setup;
-    this.#state = new LayerState(setup.catalog);
+    this.#state = new LayerState(catalog);
+    this.#built = new BuiltModels(setup, this.#state);
+    this.#deltas = new DeltaHistory({ engine, catalog, hours: options.historyHours });
+    this.#beside = new BesideWork({
+      ...{ setup, state: this.#state, built: this.#built },
+      audit: () => Promise.resolve(),
+      isSmall: (relation) => this.#isSmall(relation),
+    });
   }
 
   async plan(): Promise<LayersPlan> {
     return planModels(await this.#planInput());
   }
 
-  async apply(signal: AbortSignal): Promise<void> {
-    const { engine } = this.#setup;
+  async apply(signal: AbortSignal, { isAsked = true }: ApplyOptions = {}): Promise<void> {
+    const { history } = this.#beside;
     const input = await this.#planInput();
-    this.#isolateFailed(input);
-    assertApplicable(input);
-    for (const statement of databaseStatements) await engine.command(statement, { signal });
-    await this.#dropRemoved(input, signal);
-    const tables = this.#setup.tables();
-    const ready = readyModels(input, new Set(tables.keys()));
-    const read = new Set(ready.flatMap(({ reads }) => reads));
-    const errors: CdcError[] = [];
-    await runInOrder(named(ready), async ({ name, compiled }) => {
-      try {
-        await this.#bring(compiled, read.has(name), signal);
-      } catch (error) {
-        if (!isRefused(error)) throw error;
-        errors.push(this.#stop(compiled, error));
-      }
+    if (isAsked) await history.accept();
+    else if (history.declined === filesDigest(input)) return;
+    const change = await this.#changeOf(input, signal);
+    await this.#beside.run(change, { isAsked, signal });
+  }
+
+  async startApply(): Promise<void> {
+    return this.#ask(async (signal) => {
+      const input = await this.#planInput();
+      const change = await this.#changeOf(input, signal);
+      await this.#beside.history.accept();
+      await this.#beside.begin(change, { isAsked: true, signal });
     });
-    this.#models = ready;
-    this.#schemas = this.#schemaSignature();
-    const [first] = errors;
-    if (first !== undefined) throw first;
+  }
+
+  history(): readonly AppliedChange[] {
+    return this.#beside.history.changes();
+  }
+
+  async rollback(number: number): Promise<void> {
+    return this.#ask(async (signal) => {
+      const files = filesDigest(await this.#planInput());
+      await this.#beside.rollback(number, files, signal);
+    });
+  }
+
+  isDue(): boolean {
+    if (this.#beside.isReady || (this.#asked.length > 0 && !this.#beside.isBusy)) return true;
+    const records = [...this.#built.records().values()].filter(({ error }) => error === undefined);
+    const nowMs = Date.now();
+    const due = this.#lanes.due(nowMs);
+    return records.some(({ name, at, isLeft }) => {
+      if (isLeft) return !this.#beside.isBusy && this.#beside.isRetryDue(nowMs);
+      return at !== undefined && due.has(name);
+    });
   }
 
   async refresh(cut: LayersCut, signal: AbortSignal): Promise<RefreshReport> {
-    const { engine, options, omit } = this.#setup;
-    const models = await this.#active();
+    const { engine, omit } = this.#setup;
+    this.#beside.notePublished(cut.from);
+    if (cut.isWhole) await this.#beside.done();
+    const models = await this.#built.active();
+    this.#lanes.follow(models);
     const begun = await this.#state.beginAttempt(cut.from);
     const attempt = omit === 'kept-deltas' ? { ...begun, since: begun.build - 1 } : begun;
-    await this.#tidy(models, attempt, signal);
+    await this.#tidy(attempt, signal);
     await setMarker(engine, attempt, signal);
-    const changes = new CutChanges(cut, attempt, omit);
-    const isSmall = this.#isSmall;
-    const given = { engine, options, attempt, changes, isSmall, signal, omit };
-    const refresher = new ModelRefresher(given);
-    const runs = await runInOrder(named(models), async ({ compiled }) => {
-      const record = this.#record(compiled.model.name);
-      return refresher.run(compiled, record, (name) => this.#records?.get(name)?.error);
-    });
+    const nowMs = Date.now();
+    const { runs, left } = await this.#refreshModels(models, { cut, attempt, nowMs, signal });
     const grownNodes = [...runs.values()].flatMap((run) => run.grownNodes);
     const growth = await closeAttempt(engine, attempt, grownNodes, signal);
-    for (const run of runs.values()) this.#keep(withGrowth(run, growth));
-    const touched = [...runs.values()].filter(({ report }) => report.strategy !== 'none');
-    await this.#state.endAttempt(
-      cut.from,
-      attempt,
-      touched.map(({ record: { name } }) => this.#record(name)),
+    const changed: ModelRecord[] = [];
+    for (const run of runs.values()) {
+      const record = this.#placed(withGrowth(run, growth), {
+        cut,
+        isLeft: left.get(run.record.name),
+      });
+      if (run.report.strategy !== 'none' || record.at !== run.record.at) changed.push(record);
+      this.#built.keep(record);
+    }
+    await this.#state.endAttempt(cut.from, attempt, changed);
+    this.#lanes.note(
+      [...runs.keys()].filter((name) => !left.has(name)),
+      nowMs,
     );
-    this.#logFailures(touched);
+    this.#logFailures([...runs.values()]);
+    await this.#workBeside(signal);
     return { models: [...runs.values()].map(({ report }) => report) };
   }
 
   async rebuild(tables: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-    const readers = readersOf(await this.#active(), tables);
+    const readers = readersOf(await this.#built.active(), tables);
     const build = currentBuild(this.#setup.catalog) + 1;
-    const { compiled } = await this.#compileBuilt((name) => {
-      return readers.has(name) ? storageName(name, build) : this.#record(name).storage;
+    const { compiled } = await this.#built.compileAll((name) => {
+      return readers.has(name) ? storageName(name, build) : this.#built.record(name).storage;
     });
-    const rebuilt = compiled.filter(({ model }) => readers.has(model.name));
-    await runInOrder(named(rebuilt), (each) => {
-      return this.#build(each.compiled, this.#record(each.name).isRead, signal);
-    });
-    this.#models = compiled;
+    const made = compiled.filter(({ model }) => readers.has(model.name));
+    await this.#beside.rebuild(made, signal);
   }
 
   async verify(signal: AbortSignal): Promise<LayerDifference[]> {
@@ -133,173 +167,173 @@ export class MaintainedLayers implements Layers {
     signal: AbortSignal,
   ): Promise<VerifiedLayers> {
     // What takes time is compiling, which is seldom needed a second time.
-    await this.#active();
+    await this.#built.active();
     return hold(async () => {
-      const records = this.#state.records();
-      const isSame = [...records.values()].every(({ name, storage, fingerprint }) => {
-        const known = this.#records?.get(name);
-        return known?.storage === storage && known.fingerprint === fingerprint;
-      });
-      if (!isSame || records.size !== this.#records?.size) this.#models = undefined;
-      this.#records = records;
+      await this.#built.readAgain();
       return VerifiedLayers.copy(await this.#verified(prefix, signal));
     });
   }
 
   status(): LayerStatus[] {
-    return [...this.#loadRecords().values()].map((record) => {
-      const { name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs, error } = record;
-      const status = { name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs };
-      return error === undefined ? status : { ...status, error };
+    return [...this.#built.records().values()].map((record) => {
+      const { name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs, error, at, isLeft } =
+        record;
+      return {
+        ...{ name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs },
+        ...(error !== undefined && { error }),
+        ...(at !== undefined && { at: BigInt(at.version) }),
+        ...(isLeft && { isCatchingUp: true }),
+      };
     });
+  }
+
+  async #refreshModels(
+    models: readonly CompiledModel[],
+    at: { cut: LayersCut; attempt: Attempt; nowMs: number; signal: AbortSignal },
+  ): Promise<{ runs: ReadonlyMap<string, ModelRun>; left: ReadonlyMap<string, boolean> }> {
+    const { engine, options, omit } = this.#setup;
+    const { cut, attempt, nowMs, signal } = at;
+    const { from, tables, isWhole = false, suspects } = cut;
+    const shared = new CutChanges({ from, tables, omit, sinceOf: () => attempt.since });
+    const due = this.#lanes.due(nowMs);
+    const waits = (record: ModelRecord) => {
+      const { name } = record;
+      if (isWhole) return false;
+      if (record.isLeft || this.#beside.isBringing(name)) return true;
+      return this.#lanes.isOfMinutes(name) && !due.has(name);
+    };
+    const subjects = models.map((compiled): RefreshSubject => {
+      const record = this.#built.record(compiled.model.name);
+      const since = atOf(record);
+      const changes = since === undefined ? shared : new CutChanges({ from: since, omit });
+      return { compiled, record, changes, isLeft: waits(record) };
+    });
+    const given = { engine, options, attempt, isSmall: this.#isSmall, signal, omit, suspects };
+    const refresher = new ModelRefresher({ ...given, isBeside: isWhole });
+    const { runs, left } = await refreshModels(refresher, subjects);
+    // Of those that are left, models of minutes come with a later refresh; the others need a job.
+    const needsJob = (name: string) => !this.#lanes.isOfMinutes(name) || due.has(name);
+    return { runs, left: new Map([...left].map((name) => [name, needsJob(name)])) };
+  }
+
+  /** The record with the cut that the model is at. */
+  #placed(
+    { at, isLeft: _, ...record }: ModelRecord,
+    now: { cut: LayersCut; isLeft: boolean | undefined },
+  ): ModelRecord {
+    if (record.error !== undefined) return { ...record, ...(at && { at }) };
+    if (now.isLeft === undefined) return record;
+    const { from } = now.cut;
+    const place = at ?? { version: String(from.version), build: from.build };
+    const wasLeft = this.#built.find(record.name)?.isLeft;
+    return { ...record, at: place, ...((now.isLeft || wasLeft) && { isLeft: true }) };
+  }
+
+  /** Ends a job that is done, and begins the next one: what was asked for, or models that were left. */
+  async #workBeside(signal: AbortSignal): Promise<void> {
+    if (this.#beside.isReady) await this.#endJob(signal);
+    if (this.#beside.isBusy) return;
+    const asked = this.#asked.shift();
+    if (asked !== undefined) {
+      await asked.begin(signal).then(
+        () => this.#wait(asked),
+        (error: unknown) => asked.reject(error),
+      );
+      if (this.#beside.isBusy) return;
+    }
+    const left = [...this.#built.records().values()].filter(
+      ({ isLeft, error }) => isLeft && error === undefined,
+    );
+    if (left.length === 0 || !this.#beside.isRetryDue(Date.now())) return;
+    await this.#beside.beginRefresh(new Set(left.map(({ name }) => name)), signal);
+  }
+
+  /** A rollback is done at once; a change ends with its job. */
+  #wait(asked: Asked): void {
+    if (this.#beside.isBusy) this.#waiting = asked;
+    else asked.resolve();
+  }
+
+  async #endJob(signal: AbortSignal): Promise<void> {
+    const asked = this.#waiting;
+    this.#waiting = undefined;
+    try {
+      const names = await this.#beside.finish(signal);
+      this.#lanes.note(names, Date.now());
+      asked?.resolve();
+    } catch (error) {
+      asked?.reject(error);
+      if (asked !== undefined && isRefusal(error)) return;
+      if (!(error instanceof CdcError)) throw error;
+      const fields = { component: 'layers', error: error.message };
+      this.#setup.logger.warn(
+        fields,
+        'Work on models beside the refreshes has failed; it is begun again.',
+      );
+    }
+  }
+
+  #ask(begin: Asked['begin']): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ begin, resolve, reject });
+    });
+  }
+
+  async #changeOf(input: PlanInput, signal: AbortSignal): Promise<ModelChange> {
+    // A built model whose source has changed under it stops alone; only a changed text is the user's mistake.
+    for (const { name, sql } of input.files) {
+      const problems = input.failed.get(name);
+      if (problems && input.records.get(name)?.sql === sql) this.#built.fail(name, problems);
+    }
+    assertApplicable(input);
+    for (const sql of databaseStatements) await this.#setup.engine.command(sql, { signal });
+    return planChange(input);
   }
 
   async #planInput(): Promise<PlanInput> {
-    const { folder, isPublished } = this.#setup;
+    const { folder, catalog, isPublished } = this.#setup;
     const files = await readModels(folder);
-    const build = currentBuild(this.#setup.catalog) + 1;
-    const set = await this.#compile(files.models, (name, fingerprint) => {
-      const record = this.#loadRecords().get(name);
-      const isBuilt = record?.fingerprint === fingerprint && record.error === undefined;
-      return isBuilt ? record.storage : storageName(name, build);
+    const build = currentBuild(catalog) + 1;
+    const records = this.#built.records();
+    const names = new Set(files.models.map(({ name }) => name));
+    const nameless = [...records.values()].filter(({ name }) => !names.has(name));
+    const set = await this.#built.compile(files.models, (name, fingerprint) => {
+      const isSame = (record: ModelRecord | undefined) =>
+        record?.fingerprint === fingerprint && record.error === undefined;
+      const own = records.get(name);
+      const source = own ?? nameless.find(isSame);
+      return source !== undefined && isSame(source) ? source.storage : storageName(name, build);
     });
     const problems = [...files.problems, ...set.problems];
     const tables = new Set(this.#setup.tables().keys());
-    const records = this.#loadRecords();
     return { ...set, files: files.models, problems, records, tables, isPublished };
-  }
-
-  #compile(
-    models: readonly ModelFile[],
-    storageOf: (name: string, fingerprint: string) => string,
-  ): Promise<ModelSet> {
-    const { engine, omit } = this.#setup;
-    const schemas = this.#setup.tables();
-    return compileModels(models, { engine, schemas, storageOf, ...(omit ? { omit } : {}) });
-  }
-
-  /** The built models, compiled from the text they were built from. */
-  async #active(): Promise<readonly CompiledModel[]> {
-    const signature = this.#schemaSignature();
-    if (this.#models !== undefined && this.#schemas === signature) return this.#models;
-    const set = await this.#compileBuilt((name) => this.#record(name).storage);
-    for (const [name, problems] of set.failed) this.#fail(name, problems);
-    for (const { model, fingerprint } of set.compiled) {
-      const record = this.#record(model.name);
-      if (record.fingerprint === fingerprint || record.error) continue;
-      const message = 'A column that it reads has changed its type, or a table its key.';
-      this.#keep({ ...record, error: `${message} Run \`cdc layers apply\`.` });
-    }
-    this.#models = set.compiled;
-    this.#schemas = signature;
-    return set.compiled;
   }
 
   async #verified(prefix: string, signal: AbortSignal): Promise<VerifiedLayersOptions> {
     const { engine } = this.#setup;
-    const models = await this.#active();
-    const records = [...this.#loadRecords().values()];
+    const models = await this.#built.active();
+    const records = [...this.#built.records().values()];
     return { engine, models, records, schemas: this.#setup.tables(), prefix, signal };
   }
 
-  /** The built models from the text they were built from, in the tables they have or get. */
-  #compileBuilt(storageOf: (name: string) => string): Promise<ModelSet> {
-    return this.#compile([...this.#loadRecords().values()].map(modelOf), storageOf);
-  }
-
-  #schemaSignature(): string {
-    const versions = [...this.#setup.tables()].map(([table, { version }]) => `${table}@${version}`);
-    return versions.sort().join(' ');
-  }
-
-  /** Builds a model unless it is built; a change of comments only is taken over without a build. */
-  async #bring(compiled: CompiledModel, isRead: boolean, signal: AbortSignal): Promise<void> {
-    const record = this.#loadRecords().get(compiled.model.name);
-    if (record?.fingerprint !== compiled.fingerprint || record.error !== undefined) {
-      return this.#build(compiled, isRead, signal);
-    }
-    const { sql, file } = compiled.model;
-    if (record.isRead !== isRead) {
-      // No reader of before is missed: whoever reads it now is being built in full.
-      const { engine } = this.#setup;
-      await createDeltas(compiled, { engine, build: 0, isRead, signal });
-    }
-    const isSame = record.sql === sql && record.file === file && record.isRead === isRead;
-    if (!isSame) await this.#store({ ...record, sql, file, isRead });
-  }
-
-  async #build(compiled: CompiledModel, isRead: boolean, signal: AbortSignal): Promise<void> {
-    const { engine, logger } = this.#setup;
-    const { name } = compiled.model;
-    const startedAt = performance.now();
-    const build = await this.#state.nextBuild();
-    const built = await buildModel(compiled, { engine, build, isRead, signal });
-    const ms = Math.round(performance.now() - startedAt);
-    const before = this.#loadRecords().get(name);
-    await this.#store(recordOf(compiled, before, { ...built, isRead, ms, build }));
-    await engine.command(createView(compiled), { signal });
-    if (before !== undefined) await this.#run(dropTables(before), signal);
-    logger.info({ component: 'layers', model: name, rows: built.rows, ms }, 'Built a model.');
-  }
-
-  async #dropRemoved({ files, records }: PlanInput, signal: AbortSignal): Promise<void> {
-    const names = new Set(files.map(({ name }) => name));
-    for (const record of [...records.values()]) {
-      if (names.has(record.name)) continue;
-      await this.#run([dropView(record.name), ...dropTables(record)], signal);
-      await this.#state.forget(record.name);
-      this.#loadRecords().delete(record.name);
-    }
-  }
-
-  async #run(statements: readonly string[], signal: AbortSignal): Promise<void> {
-    for (const statement of statements) await this.#setup.engine.command(statement, { signal });
-  }
-
-  /** A built model whose source has changed under it stops alone; only a changed text is the user's mistake. */
-  #isolateFailed({ failed, files, records }: PlanInput): void {
-    for (const { name, sql } of files) {
-      const problems = failed.get(name);
-      if (problems && records.get(name)?.sql === sql) this.#fail(name, problems);
-    }
-  }
-
-  #fail(name: string, problems: readonly Problem[]): void {
-    const record = this.#record(name);
-    const [problem] = problems;
-    const message = problem
-      ? `${problem.where}: ${problem.message}`
-      : 'A model that it reads has stopped.';
-    this.#keep({ ...record, error: message });
-  }
-
-  /** Notes a refused build; the model is built again by the next apply. */
-  #stop(compiled: CompiledModel, error: CdcError): CdcError {
-    const { name, file } = compiled.model;
-    const record = this.#loadRecords().get(name);
-    if (record !== undefined) this.#keep({ ...record, error: error.message });
-    if (error.code === 'CDC_LAYERS_INVALID') return error;
-    const message = `Building ${name} (${file}) failed: ${error.message}`;
-    return new CdcError('CDC_LAYERS_MODEL_FAILED', message, { cause: error });
-  }
-
   /** Once in a while: throws away what published cuts have left, and looks at the sizes of tables. */
-  async #tidy(
-    models: readonly CompiledModel[],
-    { isRepeat }: Attempt,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #tidy({ build, since, isRepeat }: Attempt, signal: AbortSignal): Promise<void> {
     this.#refreshesSinceTidy += 1;
     if (this.#refreshesSinceTidy < tidyEvery) return;
     const { engine, options } = this.#setup;
-    for (const sql of [createMarker, clearMarker]) await engine.command(sql, { signal });
+    await engine.command(createMarker, { signal });
     this.#isSmall = await findSmallTables(engine, options.smallTableRows, signal);
-    // A repeated attempt still needs the deltas of those before it.
-    if (isRepeat) return;
-    for (const { tables } of models.flatMap(({ nodes }) => nodes)) {
-      for (const table of [tables.delta, tables.keys]) {
-        await engine.command(`TRUNCATE TABLE IF EXISTS ${table}`, { signal });
-      }
+    // A repeated attempt still needs the deltas of those before it, a job its marks and keys.
+    if (isRepeat || this.#beside.isBusy) return;
+    await engine.command(clearMarker, { signal });
+    const kept = [...this.#built.records().values(), ...this.#beside.history.retiredRecords()];
+    await dropStrayTables(engine, kept, signal);
+    await this.#deltas.keep(signal);
+    const places = [...this.#built.records().values()].flatMap(({ at }) => at?.build ?? []);
+    const needed = Math.min(since, ...places);
+    await this.#deltas.prune({ build, needed }, Date.now(), signal);
+    for (const { tables } of (await this.#built.active()).flatMap(({ nodes }) => nodes)) {
+      await engine.command(`TRUNCATE TABLE IF EXISTS ${tables.keys}`, { signal });
     }
     this.#refreshesSinceTidy = 0;
   }
@@ -311,36 +345,6 @@ export class MaintainedLayers implements Layers {
       this.#setup.logger.error(fields, 'A model has stopped.');
     }
   }
-
-  #loadRecords(): Map<string, ModelRecord> {
-    this.#records ??= this.#state.records();
-    return this.#records;
-  }
-
-  #record(name: string): ModelRecord {
-    const record = this.#loadRecords().get(name);
-    if (record === undefined) throw new CdcError('CDC_INTERNAL', `${name} has no record.`);
-    return record;
-  }
-
-  #keep(record: ModelRecord): void {
-    this.#loadRecords().set(record.name, record);
-  }
-
-  async #store(record: ModelRecord): Promise<void> {
-    this.#keep(record);
-    await this.#state.store([record]);
-  }
-}
-
-/** Models all of whose tables are there; the others wait for a snapshot to finish. */
-function readyModels({ compiled }: PlanInput, tables: ReadonlySet<string>): CompiledModel[] {
-  const ready = new Set(tables);
-  return compiled.filter(({ model, reads }) => {
-    const isReady = reads.every((name) => ready.has(name));
-    if (isReady) ready.add(model.name);
-    return isReady;
-  });
 }
 
 /** Direct and indirect readers of these. */
@@ -357,22 +361,8 @@ function readersOf(
   return new Set(readers.map(({ model }) => model.name));
 }
 
-function assertApplicable({ files, failed, records, problems }: PlanInput): void {
-  const mistakes = files.flatMap(({ name, sql }) => {
-    return records.get(name)?.sql === sql ? [] : (failed.get(name) ?? []);
-  });
-  const all = [...problems, ...mistakes].filter(({ severity }) => severity === 'error');
-  if (all.length === 0) return;
-  const list = all.map(({ where, message }) => `${where} ${message}`).join('\n');
-  throw new CdcError('CDC_LAYERS_INVALID', `The layer files have problems:\n${list}`);
-}
-
-function isRefused(error: unknown): error is CdcError {
-  return error instanceof CdcError && error.kind !== 'transient' && error.kind !== 'bug';
-}
-
-function named(models: readonly CompiledModel[]) {
-  return models.map((compiled) => {
-    return { name: compiled.model.name, reads: compiled.reads, compiled };
-  });
+/** Equal for the same texts under the same names. */
+function filesDigest({ files }: PlanInput): string {
+  const texts = files.map(({ name, sql }) => [name, sql]);
+  return createHash('sha256').update(JSON.stringify(texts)).digest('hex');
 }

@@ -1,7 +1,6 @@
 import { CdcError } from '../errors.ts';
-import { nodeTables } from './layer-names.ts';
 import type { CompiledModel } from './model-compiler.ts';
-import { createDelta, createKeys, createPlainRows, createRows, fillRows } from './node-storage.ts';
+import { createDelta, createKeys, createRows, fillRows } from './node-storage.ts';
 import type { Relation } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { lineAndColumn, quoteNames } from './sql-text.ts';
@@ -40,9 +39,7 @@ export async function buildModel(
     nodeRows[name] = await countRows(node.relation, options);
   }
   await createDeltas(compiled, options);
-  if (compiled.way === 'rebuild') await rebuildPlain(compiled, run, options);
-  const rows = nodeRows[compiled.model.name] ?? (await countRows(compiled.relation, options));
-  return { rows, nodeRows };
+  return { rows: nodeRows[compiled.model.name] ?? 0, nodeRows };
 }
 
 /** Makes the deltas of a model new and empty, as its readers (or their absence) need them. */
@@ -62,42 +59,24 @@ export interface BuiltRows {
   readonly nodeRows: Readonly<Record<string, number>>;
 }
 
-/** Computes a model without keys anew; its readers are computed anew after it. */
-export async function rebuildPlain(
-  compiled: CompiledModel,
-  run: (sql: string) => Promise<unknown>,
-  options: Pick<BuildOptions, 'engine' | 'signal'>,
-): Promise<void> {
-  const { model, relation, storage } = compiled;
-  const tables = nodeTables(storage);
-  const names = quoteNames(relation.columns.map(({ name }) => name));
-  await run(`DROP TABLE IF EXISTS ${tables.shadow}`);
-  await run(createPlainRows(compiled, tables.shadow));
-  await run(`INSERT INTO ${tables.shadow} (${names}) SELECT * FROM (${model.sql}\n)`);
-  await assertKeyIsUnique(compiled, tables.shadow, options);
-  await putInPlace(tables, run);
-}
-
 export async function countRows(
   relation: Relation,
   { engine, signal }: Pick<BuildOptions, 'engine' | 'signal'>,
 ): Promise<number> {
-  const final = relation.isKeyed ? ' FINAL' : '';
-  const sql = `SELECT count() AS count FROM ${relation.physical}${final}`;
+  const sql = `SELECT count() AS count FROM ${relation.physical} FINAL`;
   const [row] = await engine.rows<{ count: string | number }>(sql, { signal });
   return Number(row?.count ?? 0);
 }
 
 /** A declared key is what people join on; a wrong one would double their numbers. */
 async function assertKeyIsUnique(
-  { model, relation }: CompiledModel,
+  { model }: CompiledModel,
   table: string,
   { engine, signal }: Pick<BuildOptions, 'engine' | 'signal'>,
 ): Promise<void> {
   const { key, keyOffset = 0 } = model.header;
   if (key === undefined) return;
-  const final = relation.isKeyed ? ' FINAL' : '';
-  const rows = `SELECT ${quoteNames(key)} FROM ${table}${final}`;
+  const rows = `SELECT ${quoteNames(key)} FROM ${table} FINAL`;
   // GROUP BY counts a NULL as a value, which uniqExact does not.
   const keys = `SELECT 1 FROM (${rows}) GROUP BY ${quoteNames(key)}`;
   const sql = `SELECT (SELECT count() FROM (${rows})) AS rows, (SELECT count() FROM (${keys})) AS keys`;
@@ -109,14 +88,4 @@ async function assertKeyIsUnique(
     `${model.file}:${line}:${column} The declared key (${key.join(', ')}) is not unique: ${row.rows} rows have ${row.keys} different keys.`,
     { remedy: 'Add the columns that tell the rows apart, or take the key line out.' },
   );
-}
-
-/** The exchange is one step for readers; the first time there is nothing to exchange with. */
-async function putInPlace(
-  tables: ReturnType<typeof nodeTables>,
-  run: (sql: string) => Promise<unknown>,
-): Promise<void> {
-  await run(`CREATE TABLE IF NOT EXISTS ${tables.rows} AS ${tables.shadow}`);
-  await run(`EXCHANGE TABLES ${tables.rows} AND ${tables.shadow}`);
-  await run(`DROP TABLE ${tables.shadow}`);
 }

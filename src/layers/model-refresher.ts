@@ -3,7 +3,7 @@ import type { CutChanges } from './cut-changes.ts';
 import type { Attempt, ModelRecord } from './layer-state.ts';
 import type { ModelRefresh } from './layers.ts';
 import type { MaintainedNode, Omission, Scope } from './maintained-node.ts';
-import { countRows, rebuildPlain } from './model-build.ts';
+import { countRows } from './model-build.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import { refreshNode } from './node-refresh.ts';
 import type { LayersOptions } from './options.ts';
@@ -34,59 +34,70 @@ export interface ModelRefresherOptions {
   readonly engine: SqlEngine;
   readonly options: LayersOptions;
   readonly attempt: Attempt;
-  readonly changes: CutChanges;
   readonly isSmall: Scope['isSmall'];
   readonly signal: AbortSignal;
-  readonly omit: Omission | undefined;
+  /** Nobody waits: any number of keys is recomputed. */
+  readonly isBeside: boolean;
+  readonly audit?: ((compiled: CompiledModel, build: number) => Promise<void>) | undefined;
+  readonly suspects?: ReadonlyMap<string, string> | undefined;
+  readonly omit?: Omission | undefined;
+}
+
+/** What the other models of the same refresh know of one. */
+export interface ModelTask {
+  readonly compiled: CompiledModel;
+  readonly record: ModelRecord;
+  /** What has changed since the cut that the model is at. */
+  readonly changes: CutChanges;
 }
 
 /** Refreshes models of one cut, each after those it reads. */
 export class ModelRefresher {
   readonly #options: ModelRefresherOptions;
-  readonly #failed = new Set<string>();
 
   constructor(options: ModelRefresherOptions) {
     this.#options = options;
   }
 
-  /** Transient errors are thrown; a refusal by the engine stops the model and is in its record. */
-  async run(
-    compiled: CompiledModel,
-    record: ModelRecord,
-    errorOf: (model: string) => string | undefined,
-  ): Promise<ModelRun> {
-    if (record.error !== undefined) return this.#idle(record);
-    const stopped = compiled.reads.find((name) => this.#failed.has(name) || errorOf(name));
-    if (stopped !== undefined)
-      return this.#failure(record, `It reads ${stopped}, which has stopped.`);
-    if (!compiled.reads.some((name) => this.#options.changes.hasChanged(name))) {
-      return this.#idle(record);
+  /** Transient errors are thrown; a refusal by the engine or an audit stops the model and is in its record. */
+  async run(task: ModelTask): Promise<ModelRun> {
+    const { compiled, record, changes } = task;
+    const { suspects } = this.#options;
+    const isSuspect = compiled.nodes.some(({ relation }) => suspects?.has(relation.name));
+    if (!isSuspect && !compiled.reads.some((name) => changes.hasChanged(name))) {
+      return idleRun(record);
     }
     const startedAt = performance.now();
     try {
-      const work = await (compiled.way === 'keys'
-        ? this.#refreshNodes(compiled, record)
-        : this.#rebuild(compiled));
+      const work = await this.#refreshNodes(task);
       return this.#success(record, work, Math.round(performance.now() - startedAt));
     } catch (error) {
       if (!(error instanceof CdcError) || error.kind === 'transient') throw error;
-      return this.#failure(record, error.message);
+      return idleRun({ ...record, error: error.message }, 'failed');
     }
   }
 
-  async #refreshNodes(compiled: CompiledModel, record: ModelRecord): Promise<Work> {
-    const { engine, attempt, changes, isSmall, signal, options, omit } = this.#options;
+  async #refreshNodes({ compiled, record, changes }: ModelTask): Promise<Work> {
+    const { engine, attempt, isSmall, signal, options, omit, isBeside, suspects, audit } =
+      this.#options;
     const nodeRows = { ...record.nodeRows };
     const grownNodes: MaintainedNode[] = [];
     let work: Work = { ...noWork, nodeRows, grownNodes, rows: record.rows };
     for (const node of compiled.nodes) {
       const { name } = node.relation;
       const rows = nodeRows[name] ?? 0;
-      const mostKeys = Math.max(options.rebuildFromKeys, options.rebuildShare * rows);
-      const base = { engine, attempt, changes, mostKeys, isSmall, signal };
-      const outcome = await refreshNode(node, omit ? { ...base, omit } : base);
+      const isOwn = name === record.name;
+      const outcome = await refreshNode(node, {
+        ...{ engine, attempt, changes, isSmall, signal, omit },
+        mostKeys: Math.max(options.rebuildFromKeys, options.rebuildShare * rows),
+        deferKeys: isBeside ? Number.POSITIVE_INFINITY : options.deferKeys,
+        chunkKeys: options.chunkKeys,
+        suspects: suspects?.get(name),
+        audit: isOwn && audit ? () => audit(compiled, attempt.build) : undefined,
+      });
       if (outcome.hasChanged) changes.markChanged(name);
       const { strategy, rowsWritten } = outcome;
+      if (strategy === 'deferred') return { ...work, strategy, keys: outcome.keys };
       // An attempt that broke off may have written rows that nobody has counted.
       const isUncounted = attempt.isRepeat || strategy === 'rebuild';
       if (isUncounted) nodeRows[name] = await countRows(node.relation, this.#options);
@@ -103,22 +114,6 @@ export class ModelRefresher {
     return work;
   }
 
-  async #rebuild(compiled: CompiledModel): Promise<Work> {
-    const { engine, changes, signal } = this.#options;
-    await rebuildPlain(
-      compiled,
-      async (sql) => {
-        signal.throwIfAborted();
-        await engine.command(sql, { signal });
-      },
-      this.#options,
-    );
-    const rows = await countRows(compiled.relation, this.#options);
-    changes.markChanged(compiled.model.name);
-    const rebuilt = { strategy: 'rebuild', keys: 0, rowsWritten: rows, rebuilds: 1, rows } as const;
-    return { ...rebuilt, nodeRows: {}, grownNodes: [], isRemade: true };
-  }
-
   #success(record: ModelRecord, work: Work, ms: number): ModelRun {
     const { name, layer } = record;
     const { strategy, keys, rowsWritten, rebuilds, nodeRows, rows } = work;
@@ -128,7 +123,7 @@ export class ModelRefresher {
         ...record,
         rows,
         nodeRows,
-        keysRecomputed: record.keysRecomputed + keys,
+        keysRecomputed: record.keysRecomputed + (strategy === 'deferred' ? 0 : keys),
         rebuilds: record.rebuilds + rebuilds,
         lastMs: ms,
         ...(work.isRemade && { build: this.#options.attempt.build }),
@@ -136,22 +131,21 @@ export class ModelRefresher {
       grownNodes: work.grownNodes,
     };
   }
+}
 
-  #failure(record: ModelRecord, error: string): ModelRun {
-    this.#failed.add(record.name);
-    return { ...this.#idle({ ...record, error }, 'failed') };
-  }
-
-  #idle(record: ModelRecord, strategy: 'none' | 'failed' = 'none'): ModelRun {
-    const { name, layer } = record;
-    const report = { name, layer, strategy, keysRecomputed: 0, rowsWritten: 0, ms: 0 };
-    return { report, record, grownNodes: [] };
-  }
+/** A model that was left as it is. */
+export function idleRun(
+  record: ModelRecord,
+  strategy: 'none' | 'failed' | 'deferred' = 'none',
+): ModelRun {
+  const { name, layer } = record;
+  const report = { name, layer, strategy, keysRecomputed: 0, rowsWritten: 0, ms: 0 };
+  return { report, record, grownNodes: [] };
 }
 
 /** What the nodes of one model did together; `rows` and `rowsWritten` are those of the model itself. */
 interface Work {
-  readonly strategy: 'none' | 'keys' | 'rebuild';
+  readonly strategy: ModelRefresh['strategy'];
   readonly keys: number;
   readonly rowsWritten: number;
   readonly rebuilds: number;

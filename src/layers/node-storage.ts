@@ -1,5 +1,6 @@
 import { deletedColumn, versionColumn } from '../change/table-schema.ts';
 import { layersDatabase, nodeTables, viewName } from './layer-names.ts';
+import type { ModelRecord } from './layer-state.ts';
 import type { MaintainedNode } from './maintained-node.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import { layerNames } from './model-file.ts';
@@ -11,6 +12,8 @@ import { quoteNames } from './sql-text.ts';
  * `2 * build` for a row taken away, `2 * build + 1` for a row written, so that of both the row wins.
  */
 
+/** Number of a part of the keys that one statement recomputes. */
+export const partColumn = '_part';
 /** Old changes are dropped by partition. */
 export const buildsPerPartition = 4_096;
 /** Recomputing reads single keys all over a table: with the usual 8192 each would cost as many rows. */
@@ -28,7 +31,7 @@ export function createRows(node: MaintainedNode, table: string): string {
   ];
   const order = quoteNames(node.relation.key.map(({ name }) => name));
   return `CREATE TABLE ${table} (${renderColumns(own)})
-ENGINE = ReplacingMergeTree(${versionColumn}, ${deletedColumn}) ORDER BY (${order})
+ENGINE = ReplacingMergeTree(${versionColumn}, ${deletedColumn}) ORDER BY ${order === '' ? 'tuple()' : `(${order})`}
 SETTINGS allow_nullable_key = 1, index_granularity = ${rowsPerMark}`;
 }
 
@@ -50,19 +53,13 @@ export function createDelta(node: MaintainedNode, isRead: boolean): string {
 /** Lost when the engine stops, which is harmless: keys are found again when a refresh is repeated. */
 export function createKeys(node: MaintainedNode): string {
   const own = node.refreshKey.map(({ type }, index) => ({ name: `k${index + 1}`, type }));
-  const all = [...own, { name: buildColumn, type: 'UInt64' }];
+  const all = [...own, { name: buildColumn, type: 'UInt64' }, { name: partColumn, type: 'UInt32' }];
   return `CREATE TABLE ${node.tables.keys} (${renderColumns(all)}) ENGINE = Memory`;
-}
-
-/** A model that is rebuilt as a whole: its rows need no version. */
-export function createPlainRows({ relation }: CompiledModel, table: string): string {
-  return `CREATE TABLE ${table} (${renderColumns(relation.columns)}) ENGINE = MergeTree ORDER BY tuple()`;
 }
 
 export function createView({ model, relation }: CompiledModel): string {
   const names = quoteNames(relation.columns.map(({ name }) => name));
-  const final = relation.isKeyed ? ' FINAL' : '';
-  return `CREATE OR REPLACE VIEW ${viewName(model.name)} AS SELECT ${names} FROM ${relation.physical}${final}`;
+  return `CREATE OR REPLACE VIEW ${viewName(model.name)} AS SELECT ${names} FROM ${relation.physical} FINAL`;
 }
 
 /** Everything a model stores, for `layers plan`. */
@@ -74,9 +71,23 @@ export function modelDdl(compiled: CompiledModel, isRead: boolean): string[] {
       createKeys(node),
     ];
   });
-  const plain =
-    compiled.way === 'rebuild' ? [createPlainRows(compiled, compiled.relation.physical)] : [];
-  return [...tables, ...plain, createView(compiled)];
+  return [...tables, createView(compiled)];
+}
+
+/** Makes the tables of a model once more, with the rows and the changes of `record`'s: by hard links, so it takes no room. */
+export function copyStorage(compiled: CompiledModel, record: ModelRecord): string[] {
+  return compiled.nodes.flatMap((node) => {
+    const stage = node.relation.name.slice(record.name.length);
+    const old = nodeTables(record.storage, stage);
+    const { rows, delta, keys } = node.tables;
+    const isDurable = record.isRead || stage !== '';
+    return [
+      ...[rows, delta, keys].map((table) => `DROP TABLE IF EXISTS ${table}`),
+      `CREATE TABLE ${rows} CLONE AS ${old.rows}`,
+      isDurable ? `CREATE TABLE ${delta} CLONE AS ${old.delta}` : createDelta(node, false),
+      createKeys(node),
+    ];
+  });
 }
 
 export function dropView(model: string): string {

@@ -12,6 +12,17 @@ export const layersOptions = z.strictObject({
     description:
       'Fewer affected keys than this are always recomputed by key, whatever their share.',
   }),
+  deferKeys: z.number().int().min(1).default(200_000).meta({
+    description:
+      'With more affected keys than this at once (one dimension row with a million facts) a model and its readers stay at their cut while a job beside the flow brings them up; the others keep their freshness.',
+  }),
+  chunkKeys: z.number().int().min(1).default(50_000).meta({
+    description: 'Keys that one statement recomputes; bounds the memory of the engine.',
+  }),
+  keepVersions: z.number().int().min(0).default(2).meta({
+    description:
+      'Changes of models that `cdc layers rollback` can undo: their old tables are kept.',
+  }),
   historyHours: z.number().min(0).default(24).meta({
     description:
       'How long the old and new rows of each refresh are kept, for `cdc layers explain --since`; 0 keeps none.',

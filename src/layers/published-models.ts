@@ -10,11 +10,11 @@ export interface PublishedModel {
   readonly name: string;
   /** Quoted name of the table that holds its rows. */
   readonly physical: string;
-  /** Rows have versions and are deleted by newer ones; otherwise the table is replaced as a whole. */
-  readonly isVersioned: boolean;
   readonly key: readonly string[];
   /** The build that made all rows; rows that have changed since are of a later one. */
   readonly build: number;
+  /** Rows of later builds are not published; absent when all of the cut's are. */
+  readonly upTo?: number;
 }
 
 /** The largest version of rows that a build writes. */
@@ -27,11 +27,11 @@ export function publishedModels(catalog: Catalog): PublishedModel[] {
   const records = [...new LayerState(catalog).records().values()];
   return records
     .filter(({ error }) => error === undefined)
-    .map(({ name, storage, way, key = [], build }) => ({
+    .map(({ name, storage, key = [], build, at }) => ({
       name,
       physical: nodeTables(storage).rows,
-      isVersioned: way === 'keys',
       key,
       build,
+      ...(at && { upTo: at.build }),
     }));
 }

@@ -56,15 +56,14 @@ export class WarehouseFeed implements SinkFeed {
     const readable = models.filter(({ name }) => columns.has(name));
     return [
       ...tables,
-      ...readable.map(({ name, physical, isVersioned, key, build }) => ({
+      ...readable.map(({ name, physical, key, build, upTo = cut.build }) => ({
         source: name,
         physical,
         columns: columns.get(name) ?? [],
         key,
-        ...(isVersioned && { changeColumn: versionColumn }),
+        changeColumn: versionColumn,
         generation: this.#generation(name, `build ${build}`),
-        // A model that is made anew as a whole has a larger version each time.
-        readTo: isVersioned ? lastVersionOf(cut.build) : BigInt(build),
+        readTo: lastVersionOf(Math.min(upTo, cut.build)),
         position,
       })),
     ];

@@ -8,10 +8,11 @@ import { currentBuild } from '../layers/published-models.ts';
 import type { LoadStep } from '../load/load-step.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';
-import { answerRequests } from './control.ts';
+import { ControlDesk } from './control.ts';
 import { loadedPosition } from './loaded-position.ts';
 import { pendingRebuilds, rebuildKeys } from './rebuild-requests.ts';
 import { supervise } from './supervisor.ts';
+import { pendingSuspects, suspectKeys, suspectsOf } from './suspect-requests.ts';
 import type { WarehouseLoader } from './warehouse-loader.ts';
 
 export const cutKey = 'cut';
@@ -50,6 +51,7 @@ export interface WarehouseOptions {
  */
 export class Warehouse {
   readonly #options: WarehouseOptions;
+  readonly #desk: ControlDesk;
   /** Tables changed since the last published cut. */
   #touched = new Set<TableId>();
   #isFirstRefresh = true;
@@ -57,7 +59,13 @@ export class Warehouse {
   #refreshMs = 0;
 
   constructor(options: WarehouseOptions) {
+    const { catalog, layers } = options;
     this.#options = options;
+    this.#desk = new ControlDesk(catalog, {
+      prepareHold: (signal) => this.#reachOneCut(signal),
+      applyLayers: () => layers.startApply(),
+      rollbackLayers: (change) => layers.rollback(change),
+    });
   }
 
   get cut(): Cut | undefined {
@@ -88,7 +96,7 @@ export class Warehouse {
     let due = loadedPosition(log, loader) !== undefined;
     while (!signal.aborted) {
       if (due) await this.#refresh(signal);
-      await this.#answer(signal);
+      await this.#desk.answer(signal);
       const end = log.end();
       const step = await loader.step(signal);
       if (step !== undefined) {
@@ -102,13 +110,14 @@ export class Warehouse {
   }
 
   #isRefreshDue(isCurrent: boolean): boolean {
-    const { loader, log, settle, catalog } = this.#options;
+    const { loader, log, settle, catalog, layers } = this.#options;
     const loaded = loadedPosition(log, loader);
     if (loaded === undefined) return false;
     const published = this.cut?.position;
     const moved = published === undefined || versionOf(published) !== versionOf(loaded);
-    const isAsked = pendingRebuilds(catalog).size > 0;
-    if (!moved && !isAsked && !this.#hasNewlySettled(settle(undefined))) return false;
+    const isAsked = pendingRebuilds(catalog).size > 0 || pendingSuspects(catalog).size > 0;
+    const hasWork = isAsked || layers.isDue();
+    if (!moved && !hasWork && !this.#hasNewlySettled(settle(undefined))) return false;
     if (isCurrent) return true;
     return Date.now() - this.#refreshedAtMs > Math.max(refreshEveryMs, 4 * this.#refreshMs);
   }
@@ -131,23 +140,27 @@ export class Warehouse {
     return { added, reread };
   }
 
-  async #refresh(signal: AbortSignal): Promise<void> {
+  /** With `isWhole` every model comes to the cut, also those that are not due or have much to do. */
+  async #refresh(signal: AbortSignal, isWhole = false): Promise<void> {
     const { layers, catalog, settle, loader, log, logger, onPublish } = this.#options;
     const position = loadedPosition(log, loader);
     if (position === undefined) return;
     const startedAt = Date.now();
     const settled = settle(undefined);
     const { added, reread } = this.#newlySettled(settled);
-    if (added.length > 0 || this.#isFirstRefresh) await layers.apply(signal);
+    if (added.length > 0 || this.#isFirstRefresh) await layers.apply(signal, { isAsked: false });
     const asked = pendingRebuilds(catalog);
     const stale = new Set([...reread, ...asked.keys()]);
     if (stale.size > 0) await layers.rebuild(stale, signal);
     const from = this.cut;
+    const suspects = pendingSuspects(catalog);
     if (from !== undefined) {
       const cut = {
         from: { version: versionOf(from.position), build: from.build },
         to: versionOf(position),
         tables: this.#touched,
+        suspects: suspectsOf(catalog, suspects),
+        isWhole,
       };
       const { models } = await layers.refresh(cut, signal);
       const refreshed = models.filter(({ strategy }) => strategy !== 'none');
@@ -173,6 +186,7 @@ export class Warehouse {
       [pastCutKey(published.build)]: published,
       ...Object.fromEntries(marks),
       ...rebuildKeys(catalog, asked),
+      ...suspectKeys(suspects),
     });
     this.#touched = new Set();
     this.#isFirstRefresh = false;
@@ -181,8 +195,13 @@ export class Warehouse {
     onPublish(published);
   }
 
-  #answer(signal: AbortSignal): Promise<void> {
-    const { catalog, layers } = this.#options;
-    return answerRequests(catalog, () => layers.apply(signal), signal);
+  /** Somebody wants to see all models as of one moment. */
+  async #reachOneCut(signal: AbortSignal): Promise<void> {
+    const { layers } = this.#options;
+    // While much is to be loaded, tables run ahead of the models between two refreshes.
+    const isApart = () =>
+      (this.cut !== undefined && this.#touched.size > 0) ||
+      layers.status().some(({ at, error }) => at !== undefined && error === undefined);
+    while (!signal.aborted && isApart()) await this.#refresh(signal, true);
   }
 }
