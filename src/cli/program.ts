@@ -6,12 +6,13 @@ import { registerDemo } from './command/demo.ts';
 import { registerInit } from './command/init.ts';
 import { registerLayers } from './command/layers.ts';
 import { registerQuery } from './command/query.ts';
+import { registerRepair } from './command/repair.ts';
 import { registerReplay } from './command/replay.ts';
 import { registerRun } from './command/run.ts';
 import { registerStatus } from './command/status.ts';
 import { registerTemplate } from './command/template.ts';
 import { registerTopics } from './command/topics.ts';
-import { registerRepair, registerVerify } from './command/verify.ts';
+import { registerVerify } from './command/verify.ts';
 import type { CommandContext } from './context.ts';
 
 const exitCodes = `

@@ -24,8 +24,16 @@ export interface VerifiedLayersOptions {
 
 export interface LayersVerification {
   readonly differences: readonly LayerDifference[];
-  /** By node: SELECT of the keys to recompute, so that it is right again. */
-  readonly suspects: ReadonlyMap<string, string>;
+  readonly suspects: readonly SuspectKeys[];
+}
+
+/** Keys to recompute so that a node is right again. */
+export interface SuspectKeys {
+  readonly node: string;
+  /** SELECT of `k1`, `k2`, ... */
+  readonly keys: string;
+  /** The rows of its model, quoted; once these are not in use any more the keys mean nothing. */
+  readonly modelTable: string;
 }
 
 export interface VerifyLayersOptions {
@@ -100,7 +108,7 @@ export class VerifiedLayers implements AsyncDisposable {
     const tables = this.#tables(options.signal);
     const { only = () => true, onProgress } = options;
     const differences: LayerDifference[] = [];
-    const suspects = new Map<string, string>();
+    const suspects: SuspectKeys[] = [];
     const stopped = new Map(records.map(({ name, error }) => [name, error]));
     for (const compiled of models) {
       const { name } = compiled.model;
@@ -136,9 +144,9 @@ export class VerifiedLayers implements AsyncDisposable {
 
   /** Hidden stages, which nothing else shows; and the model's own node when the model is wrong. */
   async #verifyNodes(
-    { model, nodes }: CompiledModel,
+    { model, nodes, relation }: CompiledModel,
     found: LayerDifference,
-    { tables, suspects }: { tables: VerifiedTables; suspects: Map<string, string> },
+    { tables, suspects }: { tables: VerifiedTables; suspects: SuspectKeys[] },
   ): Promise<LayerDifference[]> {
     const wrong: LayerDifference[] = [];
     for (const node of nodes) {
@@ -146,7 +154,7 @@ export class VerifiedLayers implements AsyncDisposable {
       const isStage = name !== model.name;
       if (!isStage && found.differences === 0) continue;
       const { comparison, keys } = await suspectKeys(node, tables.moved, tables);
-      if (keys !== undefined) suspects.set(name, keys);
+      if (keys !== undefined) suspects.push({ node: name, keys, modelTable: relation.physical });
       if (!isStage || comparison.differences === 0) continue;
       const { rows, differences, examples } = comparison;
       const own = { name, layer: model.layer, rows, differences, examples };

@@ -8,6 +8,12 @@ import type { LayerStatus } from '../layers/layers.ts';
 import type { ConsumerLag } from './consumer-lag.ts';
 import { findRoles, type Role } from './roles.ts';
 import type { SinkStatus } from './sink-status.ts';
+import {
+  type VerifiedThrough,
+  type VerifyFailure,
+  verifiedThrough,
+  verifyFailures,
+} from './verified-through.ts';
 
 /** What `cdc status` shows; the runner stores it every second, so it is there without one, too. */
 export interface StatusReport {
@@ -35,6 +41,10 @@ export interface StatusReport {
   readonly unmatched: readonly { readonly table: TableId; readonly rows: number }[];
   readonly layers: readonly (LayerStatus & { readonly cut: string | null })[];
   readonly sinks: readonly SinkStatus[];
+  /** How far each table and model has been proven right by `cdc verify`. */
+  readonly verified: readonly VerifiedThrough[];
+  /** The last 20 times that `cdc verify` found something, the newest last. */
+  readonly verifyFailures: readonly VerifyFailure[];
   readonly errors: readonly StatusError[];
   readonly updatedAt: string | null;
 }
@@ -74,6 +84,8 @@ export const emptyStatus: StatusReport = {
   unmatched: [],
   layers: [],
   sinks: [],
+  verified: [],
+  verifyFailures: [],
   errors: [],
   updatedAt: null,
 };
@@ -111,6 +123,8 @@ export async function readStatus(config: ProjectConfig): Promise<StatusReport> {
     ...report,
     running: first === undefined ? null : { pid: first.pid, since: first.since },
     roles: rolesOf(config, running),
+    verified: verifiedThrough(catalog),
+    verifyFailures: verifyFailures(catalog),
   };
 }
 

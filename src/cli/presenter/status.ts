@@ -14,6 +14,8 @@ export function renderStatus(status: StatusReport, style: Style): string {
     section('rows without a route', unmatchedColumns, unmatchedRows(status), style),
     section('layers', layerColumns, layerRows(status), style),
     section('sinks', sinkColumns, sinkRows(status), style),
+    section('verified', verifiedColumns, verifiedRows(status), style),
+    section('found by verify', failureColumns, failureRows(status), style),
     section('errors', errorColumns, errorRows(status), style),
   ].join('');
 }
@@ -170,6 +172,38 @@ function layerRows(status: StatusReport): string[][] {
     formatCount(layer.rebuilds),
     layer.error === undefined ? (layer.cut ?? 'not built') : 'in error',
   ]);
+}
+
+const verifiedColumns: readonly TableColumn[] = [
+  { title: 'table or model' },
+  { title: 'rows', align: 'right' },
+  { title: 'right through' },
+  { title: 'as verified at' },
+];
+
+function verifiedRows({ verified }: StatusReport): string[][] {
+  return verified.map(({ name, rows, position, at }) => [
+    printable(name),
+    formatCount(rows),
+    position,
+    at,
+  ]);
+}
+
+const failureColumns: readonly TableColumn[] = [
+  { title: 'table or model' },
+  { title: 'differences', align: 'right' },
+  { title: 'at' },
+  { title: 'since then' },
+];
+
+/** What has been proven right later was mended. */
+function failureRows({ verified, verifyFailures }: StatusReport): string[][] {
+  return verifyFailures.map(({ name, differences, at }) => {
+    const later = verified.find((each) => each.name === name && each.at > at);
+    const then = later === undefined ? 'not verified again' : `right at ${later.at}`;
+    return [printable(name), formatCount(differences), at, then];
+  });
 }
 
 const errorColumns: readonly TableColumn[] = [

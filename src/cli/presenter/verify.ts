@@ -1,3 +1,4 @@
+import type { DifferingColumn } from '../../layers/layers.ts';
 import type { VerifyProgress, VerifyReport } from '../../pipeline/verify.ts';
 import { printable } from './display-width.ts';
 import { formatCount, formatCounted } from './format.ts';
@@ -6,24 +7,29 @@ import { renderTable } from './table.ts';
 
 /** Keys listed for one table or model; `--json` has all. */
 const keysShown = 20;
+const longestValue = 60;
 
 export function renderVerifyProgress({ name, done, total }: VerifyProgress): string {
   return `verifying ${done + 1} of ${total}  ${name}`;
 }
 
 export function renderVerify(report: VerifyReport, style: Style): string {
+  const through = new Map(report.verifiedThrough.map((mark) => [mark.name, mark.position]));
+  const placeOf = (name: string) => through.get(name) ?? 'nowhere yet';
   const rows = [
-    ...report.tables.map(({ table, source, rows: count, differences }) => [
+    ...report.tables.map(({ table, source, rows: count, differences, unlooked = 0 }) => [
       printable(source === undefined ? table : `${table} (${source})`),
       'source = ODS',
       formatCount(count),
-      formatCount(differences.length),
+      formatCount(differences.length + unlooked),
+      placeOf(source ?? table),
     ]),
     ...report.layers.map(({ name, rows: count, differences }) => [
       printable(name),
       'ODS = layer',
       formatCount(count),
       formatCount(differences),
+      placeOf(name),
     ]),
   ];
   const columns = [
@@ -31,6 +37,7 @@ export function renderVerify(report: VerifyReport, style: Style): string {
     { title: 'compared' },
     { title: 'rows', align: 'right' as const },
     { title: 'differences', align: 'right' as const },
+    { title: 'verified through' },
   ];
   return [
     renderTable(columns, rows, style),
@@ -51,17 +58,23 @@ function renderTableDifferences({
   source,
   differences,
   moving,
+  unlooked = 0,
 }: VerifyReport['tables'][number]): string {
   const table = source === undefined ? routed : `${routed} (${source})`;
-  const lines = differences.slice(0, keysShown).map(({ key, kind, columns }) => {
-    const where = columns === undefined ? '' : ` in ${columns.join(', ')}`;
-    return `  ${printable(key)}  ${wordFor[kind]}${where}\n`;
+  const lines = differences.slice(0, keysShown).map(({ key, kind, columns, values }) => {
+    const names = columns === undefined ? '' : ` in ${printable(columns.join(', '))}`;
+    return `  ${printable(key)}  ${wordFor[kind]}${values ? renderColumns(values) : names}\n`;
   });
   const rest = differences.length - lines.length;
   return [
     ...(differences.length === 0 ? [] : [`\n${printable(table)}, by key:\n`]),
     ...lines,
     ...(rest > 0 ? [`  and ${formatCount(rest)} more (--json lists them)\n`] : []),
+    ...(unlooked > 0
+      ? [
+          `\n${printable(table)}: ${formatCounted(unlooked, 'key')} differed, too many to look at each; read it anew: cdc init --tables ${printable(table)}\n`,
+        ]
+      : []),
     ...(moving > 0
       ? [`\n${printable(table)}: ${formatCounted(moving, 'key')} changed under every look\n`]
       : []),
@@ -77,11 +90,33 @@ const wordFor = {
 function renderLayerDifferences({
   name,
   differences,
-  keys,
+  examples,
+  error,
 }: VerifyReport['layers'][number]): string {
+  if (error !== undefined) return `\n${printable(name)} is not right: ${printable(error)}\n`;
   if (differences === 0) return '';
-  const shown = keys.slice(0, keysShown).map((key) => `  ${printable(key)}\n`);
-  return `\n${printable(name)}, by key:\n${shown.join('')}`;
+  const shown = examples.slice(0, keysShown).map(({ key, kind, columns }) => {
+    const word = { ...wordFor, missing: 'is missing', extra: 'should not be there' }[kind];
+    return `  ${printable(key)}  ${word}${renderColumns(columns)}\n`;
+  });
+  const rest = differences - shown.length;
+  const more = rest > 0 ? `  and ${formatCount(rest)} more\n` : '';
+  return `\n${printable(name)}, by key:\n${shown.join('')}${more}`;
+}
+
+function renderColumns(columns: readonly DifferingColumn[]): string {
+  if (columns.length === 0) return '';
+  const each = columns.map(
+    ({ name, stored, correct }) =>
+      `${printable(name)}: ${valueText(stored)}, should be ${valueText(correct)}`,
+  );
+  return ` in ${each.join('; ')}`;
+}
+
+function valueText(value: string | null): string {
+  if (value === null) return 'NULL';
+  const text = printable(value);
+  return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text;
 }
 
 function renderVerdict(report: VerifyReport, style: Style): string {
@@ -90,7 +125,10 @@ function renderVerdict(report: VerifyReport, style: Style): string {
     const rest = left === 0 ? '' : `; ${formatCounted(left, 'table')} not verified`;
     return `\n${style.green('source = ODS = layers')}: 0 differences${rest}\n`;
   }
-  const inTables = report.tables.reduce((sum, { differences }) => sum + differences.length, 0);
+  const inTables = report.tables.reduce(
+    (sum, { differences, unlooked = 0 }) => sum + differences.length + unlooked,
+    0,
+  );
   const inLayers = report.layers.reduce((sum, { differences }) => sum + differences, 0);
   const counts = [
     `${formatCount(inTables)} in tables`,
@@ -99,5 +137,5 @@ function renderVerdict(report: VerifyReport, style: Style): string {
       ? [`${formatCounted(report.stopped.length, 'table')} stopped`]
       : []),
   ];
-  return `\n${style.red('differences')}: ${counts.join(', ')}\n`;
+  return `\n${style.red('differences')}: ${counts.join(', ')}; \`cdc repair\` mends them\n`;
 }

@@ -59,6 +59,25 @@ const status: StatusReport = {
   ],
   snapshot: [{ table: 'shop.订单', chunks: 4, rows: 2000, done: true }],
   unmatched: [{ table: 'app.events', rows: 1200 }],
+  verified: [{ name: 'shop.订单', position: 'b.000003:120', at: '2026-01-01T01:00', rows: 2000 }],
+  verifyFailures: [
+    {
+      name: 'shop.订单',
+      position: 'b.1:4',
+      at: '2026-01-01T00:30',
+      rows: 2000,
+      differences: 3,
+      keys: [],
+    },
+    {
+      name: 'ads.report',
+      position: 'b.1:4',
+      at: '2026-01-01T00:30',
+      rows: 3,
+      differences: 1,
+      keys: [],
+    },
+  ],
   sinks: [
     {
       name: 'serving',
@@ -248,6 +267,17 @@ sink     store     table        state      rows  refused  has everything up to
 ───────  ────────  ───────────  ─────────  ────  ───────  ────────────────────
 serving  postgres  shop.orders  following    12        1  binlog.000007:1500
 
+verified
+table or model   rows  right through  as verified at
+──────────────  ─────  ─────────────  ────────────────
+shop.订单       2,000  b.000003:120   2026-01-01T01:00
+
+found by verify
+table or model  differences  at                since then
+──────────────  ───────────  ────────────────  ─────────────────────────
+shop.订单                 3  2026-01-01T00:30  right at 2026-01-01T01:00
+ads.report                1  2026-01-01T00:30  not verified again
+
 errors
 at     code                     table or model  message
 ─────  ───────────────────────  ──────────────  ───────────
@@ -258,7 +288,10 @@ at     code                     table or model  message
 
 test('the status of a project without a snapshot says what to do', () => {
   const empty: StatusReport = { ...status, running: null, source: null, lag: null, snapshot: [] };
-  const text = renderStatus({ ...empty, layers: [], sinks: [], errors: [] }, plainStyle);
+  const text = renderStatus(
+    { ...empty, layers: [], sinks: [], verified: [], verifyFailures: [], errors: [] },
+    plainStyle,
+  );
   expect(text).toContain('running    no\n');
   expect(text).toContain('run `cdc init`');
   expect(text).not.toContain('snapshot\n');
@@ -274,9 +307,19 @@ test('verify lists the keys that differ, of tables and of layers', () => {
         ranges: 1,
         moving: 0,
         differences: [
-          { key: '["42"]', kind: 'different' as const, columns: ['amount', 'status'] },
-          { key: '["43"]', kind: 'missing' as const },
-          { key: '["44"]', kind: 'extra' as const },
+          {
+            key: '["42"]',
+            sourceKey: ['42'],
+            odsKey: '["42"]',
+            kind: 'different' as const,
+            columns: ['amount', 'status'],
+            values: [
+              { name: 'amount', stored: '1.00', correct: '2.00' },
+              { name: 'status', stored: 'new', correct: 'paid' },
+            ],
+          },
+          { key: '["43"]', sourceKey: ['43'], odsKey: '["43"]', kind: 'missing' as const },
+          { key: '["44"]', sourceKey: ['44'], odsKey: '["44"]', kind: 'extra' as const },
         ],
       },
     ],
@@ -288,21 +331,37 @@ test('verify lists the keys that differ, of tables and of layers', () => {
         layer: 'dwd' as const,
         rows: 2000,
         differences: 1,
-        keys: ['["42"]'],
+        keys: ['{"order_id":"42"}'],
+        examples: [
+          {
+            key: '{"order_id":"42"}',
+            kind: 'different' as const,
+            columns: [{ name: 'amount', stored: '1.00', correct: null }],
+          },
+        ],
       },
     ],
+    cut: 'b.1:7',
+    verifiedThrough: [{ name: 'dwd.order_wide', position: 'b.1:4', at: '', rows: 1 }],
   };
   const text = renderVerify(report, plainStyle);
+  expect(text).toMatch(/^shop.orders +source = ODS +\S+ +3 +nowhere yet *$/m);
+  expect(text).toMatch(/^dwd.order_wide +ODS = layer +2,000 +1 +b.1:4 *$/m);
   expect(text).toContain(`shop.orders, by key:
-  ["42"]  differs in amount, status
+  ["42"]  differs in amount: 1.00, should be 2.00; status: new, should be paid
   ["43"]  is missing in the warehouse
   ["44"]  is not in the source
 `);
-  expect(text).toContain('dwd.order_wide, by key:\n  ["42"]\n');
+  expect(text).toContain(`dwd.order_wide, by key:
+  {"order_id":"42"}  differs in amount: 1.00, should be NULL
+`);
   expect(text).toContain('shop.v is stopped: column v (CDC_TYPE_UNSUPPORTED)\n');
-  expect(text).toMatch(/\ndifferences: 3 in tables, 1 in layers, 1 table stopped\n$/);
+  expect(text).toMatch(
+    /\ndifferences: 3 in tables, 1 in layers, 1 table stopped; `cdc repair` mends them\n$/,
+  );
   expect(text).toContain('not verified: shop.events: rows are left out\n');
-  const right = { ok: true, tables: [], notVerified: [], stopped: [], layers: [] };
+  const none = { tables: [], notVerified: [], stopped: [], layers: [], verifiedThrough: [] };
+  const right = { ok: true, cut: 'b.1:7', ...none };
   expect(renderVerify(right, plainStyle)).toMatch(/source = ODS = layers: 0 differences\n$/);
   const left = { ...right, notVerified: report.notVerified };
   expect(renderVerify(left, plainStyle)).toMatch(/: 0 differences; 1 table not verified\n$/);
