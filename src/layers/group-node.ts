@@ -3,10 +3,12 @@ import {
   affectedGroups,
   type GroupExpression,
   groupExpression,
+  groupLookups,
   scanGroups,
 } from './group-scope.ts';
 import { placeExpressions, storedColumns } from './key-places.ts';
 import type { NodeTables } from './layer-names.ts';
+import type { Lookup } from './lookups.ts';
 import type { Changes, MaintainedNode, NodeOptions, Omission, Scope } from './maintained-node.ts';
 import { groupSource, type NodeSource } from './node-sources.ts';
 import { type Relation, renderEmptyScan, type TypedColumn } from './relation.ts';
@@ -61,6 +63,10 @@ export class GroupNode implements MaintainedNode {
       return { text: this.#groups[index]?.text ?? '', stored };
     });
     return [groupSource(this.#bound, this.columns, group)];
+  }
+
+  get lookups(): readonly Lookup[] {
+    return groupLookups(this.#bound, this.#groups);
   }
 
   affectedKeys(changes: Changes): string | undefined {

@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { BoundRelation, BoundSelect } from './binding.ts';
+import { hashOf, type Lookup } from './lookups.ts';
 import {
   type Changes,
   type Omission,
@@ -8,7 +9,7 @@ import {
   renderKeyItems,
   type Scope,
 } from './maintained-node.ts';
-import { isNullable, renderScan } from './relation.ts';
+import { isNullable, renderScan, type ScanOptions } from './relation.ts';
 import type { Span } from './sql-text.ts';
 import { renderTuple } from './sql-text.ts';
 
@@ -17,6 +18,17 @@ export interface GroupExpression {
   readonly canonical: string;
   /** In columns of the relation only. */
   readonly text: string;
+}
+
+/** Rows are looked for by their group, for which an ODS table, whose columns come and go, is not prepared. */
+export function groupLookups(
+  { driving: { relation, alias } }: BoundSelect,
+  groups: readonly GroupExpression[],
+): Lookup[] {
+  if (relation.kind === 'table' || relation.key.length === 0 || groups.length === 0) return [];
+  const own = `${quoteIdentifier(alias)}.`;
+  const texts = groups.map(({ canonical }) => canonical.replaceAll(own, ''));
+  return [{ relation, expression: hashOf(texts) }];
 }
 
 export function groupExpression(bound: BoundSelect, span: Span): GroupExpression {
@@ -45,9 +57,7 @@ export function scanGroups(
 ): string {
   const { alias, columns, relation } = driving;
   const where =
-    scope === undefined || groups.length === 0
-      ? {}
-      : { where: restriction(driving, groups, scope, omit) };
+    scope === undefined || groups.length === 0 ? {} : restriction(driving, groups, scope, omit);
   const scan = renderScan(relation, { alias, columns, ...where });
   return `${scan} AS ${quoteIdentifier(alias)}`;
 }
@@ -57,14 +67,20 @@ function restriction(
   groups: readonly GroupExpression[],
   { keys, isSmall }: Scope,
   omit: Omission | undefined,
-): string {
+): Pick<ScanOptions, 'where' | 'isNullEqual'> {
   const texts = groups.map(({ text }) => text);
   const isInGroups = renderInKeys(texts, keys, omit);
-  const indexed = relation.key.filter(({ type }) => !isNullable(type));
-  if (indexed.length === 0 || isSmall(relation)) return isInGroups;
+  if (relation.key.length === 0 || isSmall(relation)) return { where: isInGroups };
+  // A user's expression may itself ask for NULL in a list.
+  const isNullKept = texts.every((text) => !/\bIN\b/i.test(text));
+  const indexed = isNullKept ? relation.key : relation.key.filter(({ type }) => !isNullable(type));
+  if (indexed.length === 0) return { where: isInGroups };
   // Under FINAL only conditions on the key are checked before all columns are read.
   const names = quoteColumns(indexed);
   const from = `${relation.physical} AS ${quoteIdentifier(alias)}`;
-  const rows = `SELECT ${names.join(', ')} FROM ${from} WHERE ${isInGroups}`;
-  return `${renderTuple(names)} IN (${rows}) AND ${isInGroups}`;
+  const hashes = hashOf(keys.types.map((_, index) => `k${index + 1}`));
+  const isFound = `${hashOf(texts)} IN (SELECT ${hashes} FROM ${keys.from})`;
+  const rows = `SELECT ${names.join(', ')} FROM ${from} WHERE ${isFound}`;
+  const where = `${renderTuple(names)} IN (${rows}) AND ${isInGroups}`;
+  return { where, ...(isNullKept && { isNullEqual: true }) };
 }

@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
 import type { NodeTables } from './layer-names.ts';
+import type { Lookup } from './lookups.ts';
 import type { NodeSource } from './node-sources.ts';
 import { nullSafe, type Relation, type TypedColumn } from './relation.ts';
 import { renderTuple } from './sql-text.ts';
@@ -19,6 +20,8 @@ export interface MaintainedNode {
   /** Which rows a stored row is made of, for `layers explain`; absent when that cannot be told. */
   readonly sources?: readonly NodeSource[];
   readonly tables: NodeTables;
+  /** How its statements look into tables by something else than their key. */
+  readonly lookups?: readonly Lookup[];
   /** SELECT of `k1`, `k2`, ... : at least the refresh keys whose rows may differ; undefined when none can. */
   affectedKeys(changes: Changes): string | undefined;
   /** SELECT of `columns`, in order, limited to the scope; of everything when undefined. */

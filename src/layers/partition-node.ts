@@ -4,10 +4,12 @@ import {
   affectedGroups,
   type GroupExpression,
   groupExpression,
+  groupLookups,
   scanGroups,
 } from './group-scope.ts';
 import { placeExpressions, placeKeys, storedColumns } from './key-places.ts';
 import type { NodeTables } from './layer-names.ts';
+import type { Lookup } from './lookups.ts';
 import type { Changes, MaintainedNode, NodeOptions, Omission, Scope } from './maintained-node.ts';
 import { groupSource, type NodeSource } from './node-sources.ts';
 import { type Relation, renderEmptyScan, starWithoutKeys, type TypedColumn } from './relation.ts';
@@ -65,6 +67,10 @@ export class PartitionNode implements MaintainedNode {
       return { text: this.#partition[index]?.text ?? '', stored };
     });
     return [groupSource(this.#bound, this.columns, group)];
+  }
+
+  get lookups(): readonly Lookup[] {
+    return groupLookups(this.#bound, this.#partition);
   }
 
   affectedKeys(changes: Changes): string | undefined {

@@ -3,6 +3,7 @@ import type { BoundRelation, BoundSelect, BoundSet } from './binding.ts';
 import type { Link } from './join-link.ts';
 import { type KeyPlace, placeKeys } from './key-places.ts';
 import type { NodeTables } from './layer-names.ts';
+import { columnLookup, type Lookup } from './lookups.ts';
 import {
   type Changes,
   type KeySet,
@@ -82,6 +83,20 @@ export class RowNode implements MaintainedNode {
 
   get sources(): readonly NodeSource[] {
     return rowSources(this.#bound, this.columns, (bound) => this.#storedKey(bound));
+  }
+
+  /** Stored rows by the key of a row they were made of, and rows on the way by what is joined to them. */
+  get lookups(): readonly Lookup[] {
+    return this.#bound.joined.flatMap((joined) => {
+      const [stored, ...others] = quoteColumns(this.#storedKey(joined));
+      const isOne = stored !== undefined && others.length === 0;
+      const own = isOne ? columnLookup(this.relation, stored) : undefined;
+      const { other = [], parent = '' } = joined.link ?? {};
+      const [column = ''] = other;
+      const onTheWay =
+        other.length === 1 ? columnLookup(this.#bound.find(parent).relation, column) : undefined;
+      return [own ?? [], onTheWay ?? []].flat();
+    });
   }
 
   affectedKeys(changes: Changes): string | undefined {
