@@ -15,10 +15,9 @@ import {
   readerName,
   renderCut,
   renderKey,
-  renderLevelName,
   shortText,
 } from './explain-words.ts';
-import { formatCount, formatCounted } from './format.ts';
+import { formatCounted } from './format.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
 
@@ -34,22 +33,22 @@ export function renderHistory(
   style: Style,
   now: Date,
 ): string {
-  const { steps, omitted, incomplete, since } = history;
+  const { steps, omitted, begins, since } = history;
   const from = since === null ? 'as far back as history is kept' : `since ${renderCut(since, now)}`;
   const notes = [
     ...(omitted > 0 ? [`${formatCounted(omitted, 'earlier change')} not shown (--limit)\n`] : []),
-    ...(incomplete === null ? [] : [`${printable(incomplete)}\n`]),
+    ...(begins === null ? [] : [`Its history is kept from ${renderCut(begins, now)} on.\n`]),
   ].join('');
   if (steps.length === 0) return `It has not changed ${from}.\n${notes}`;
   const story = steps.map((step) => renderStep(model, step, style, now)).join('');
   const tables = steps.flatMap((step) =>
     step.levels.flatMap((level) => renderMoved(level, step, style, now)),
   );
-  return [notes + story, ...tables].join('\n');
+  return [story + notes, ...tables].join('\n');
 }
 
 function renderStep(model: string, step: HistoryStep, style: Style, now: Date): string {
-  const { kind, columns, cut, causes, causesOmitted, levels } = step;
+  const { kind, columns, cut, sumSince, causes, causesOmitted, levels } = step;
   const what =
     kind === 'changed'
       ? changesText(columns)
@@ -65,7 +64,8 @@ function renderStep(model: string, step: HistoryStep, style: Style, now: Date): 
   ];
   const unknown = '  - which rows of the source did it is not kept any more\n';
   const body = lines.length > 0 ? lines.join('') : unknown;
-  return `${style.bold(what)} at ${renderCut(cut, now)}\n${body}`;
+  const sum = sumSince ? `, the sum of all changes since ${renderCut(sumSince, now)}` : '';
+  return `${style.bold(what)} at ${renderCut(cut, now)}${sum}\n${body}`;
 }
 
 const stepWords = { appeared: 'appeared', vanished: 'vanished' } as const;
@@ -112,17 +112,21 @@ const moveWords: Readonly<Record<MoveKind, string>> = {
   changed: 'changed',
 };
 
+/** `2 rows of dwd.order_wide moved away, 1 came in`. */
 function effectText(effect: Effect, level: string): string {
   const parts = (Object.keys(moveWords) as MoveKind[])
     .filter((kind) => effect[kind] > 0)
-    .map((kind) => `${formatCount(effect[kind])} ${moveWords[kind]}`);
-  return `of ${readerName(level)} ${parts.join(', ')}`;
+    .map((kind, index) => {
+      const count = effect[kind];
+      const of = index === 0 ? `${formatCounted(count, 'row')} of ${readerName(level)}` : count;
+      return `${of} ${moveWords[kind]}`;
+    });
+  return parts.join(', ');
 }
 
 function renderMoved(level: MovedLevel, { cut }: HistoryStep, style: Style, now: Date): string[] {
   const { rows, total, effect } = level;
   if (rows.length === 0 || level.of === 'all') return [];
-  const what = `${style.bold(renderLevelName(level))} at ${renderCut(cut, now)}: `;
   const keys = Object.keys(rows[0]?.key ?? {});
   const columns = [...new Set(rows.flatMap((row) => row.columns.map(({ column }) => column)))];
   const shown = columns.filter((column) => !keys.includes(column));
@@ -142,7 +146,8 @@ function renderMoved(level: MovedLevel, { cut }: HistoryStep, style: Style, now:
   );
   const rest = total - rows.length;
   const more = rest > 0 ? `and ${formatCounted(rest, 'more row')}\n` : '';
-  return [`${what}${effectText(effect, level.name)}\n${indent(table + more)}`];
+  const title = `${style.bold(effectText(effect, level.name))} at ${renderCut(cut, now)}\n`;
+  return [title + indent(table + more)];
 }
 
 function cellText(change: ColumnChange | undefined, kind: MoveKind): string {

@@ -83,13 +83,19 @@ export interface RowHistory {
   readonly steps: readonly HistoryStep[];
   /** Steps before these that are not shown. */
   readonly omitted: number;
-  /** Why earlier steps may be missing. */
-  readonly incomplete: string | null;
+  /** Where the history of the model begins, when that is after `since`. */
+  readonly begins: CutPlace | null;
 }
 
 /** What one published cut did to the row. */
 export interface HistoryStep {
+  /** The published cut that shows it. */
   readonly cut: CutPlace;
+  /**
+   * Set when it may have been several changes, of which only the sum is known: the first of them came after
+   * this cut. The engine was killed then, with what it had in memory.
+   */
+  readonly sumSince?: CutPlace;
   readonly kind: 'appeared' | 'changed' | 'vanished';
   readonly columns: readonly ColumnChange[];
   /** Rows of the source that changed, those with the largest effect first. */

@@ -77,8 +77,8 @@ export class ModelExplainer {
       ...(goneAt && { goneAt }),
     };
     if (since !== undefined) {
-      const cut = since === 'all' ? undefined : since;
-      return { ...explained, history: await this.#histories.since(subject, row, cut) };
+      const about = { now: current[0], ...(since !== 'all' && { since }) };
+      return { ...explained, history: await this.#histories.since(subject, row, about) };
     }
     if (found === 'gone') return explained;
     return { ...explained, levels: await this.#walk.below(node, [row]) };
