@@ -76,9 +76,15 @@ async function culpritOf(
     if (answer?.includes('SYNTAX_ERROR')) return 'unknown';
     return answer !== undefined && headlineOf(answer) === headline ? 'same' : 'other';
   };
+  const sole: TokenRange[] = [];
   for (const suspect of suspects) {
-    if ((await without([suspect])) === 'other') return suspect;
+    if ((await without([suspect])) === 'other') sole.push(suspect);
   }
+  // A column of a subquery is looked at only when somebody reads it: of both places the inner one is wrong.
+  const scopes = new SqlScopes(parsed);
+  const depth = Math.max(...sole.map(({ first }) => scopes.scopeAt(first)));
+  const inner = sole.find(({ first }) => scopes.scopeAt(first) === depth);
+  if (inner !== undefined) return inner;
   for (const suspect of suspects) {
     const others = suspects.filter((other) => other !== suspect);
     if ((await without(others)) === 'same') return suspect;
