@@ -19,6 +19,7 @@ import type {
   LayersSetup,
   RefreshReport,
 } from './layers.ts';
+import { prepareLookups } from './lookups.ts';
 import type { Scope } from './maintained-node.ts';
 import { assertApplicable, type ModelChange, planChange } from './model-change.ts';
 import type { CompiledModel } from './model-compiler.ts';
@@ -320,9 +321,12 @@ export class MaintainedLayers implements Layers {
   async #tidy({ build, since, isRepeat }: Attempt, signal: AbortSignal): Promise<void> {
     this.#refreshesSinceTidy += 1;
     if (this.#refreshesSinceTidy < tidyEvery) return;
-    const { engine, options } = this.#setup;
+    const { engine, options, logger } = this.#setup;
     await engine.command(createMarker, { signal });
     this.#isSmall = await findSmallTables(engine, options.smallTableRows, signal);
+    const nodes = (await this.#built.active()).flatMap((model) => model.nodes);
+    const lookups = nodes.flatMap((node) => node.lookups ?? []);
+    await prepareLookups(lookups, { engine, isSmall: this.#isSmall, logger, signal });
     // A repeated attempt still needs the deltas of those before it, a job its marks and keys.
     if (isRepeat || this.#beside.isBusy) return;
     await engine.command(clearMarker, { signal });
@@ -332,7 +336,7 @@ export class MaintainedLayers implements Layers {
     const places = [...this.#built.records().values()].flatMap(({ at }) => at?.build ?? []);
     const needed = Math.min(since, ...places);
     await this.#deltas.prune({ build, needed }, Date.now(), signal);
-    for (const { tables } of (await this.#built.active()).flatMap(({ nodes }) => nodes)) {
+    for (const { tables } of nodes) {
       await engine.command(`TRUNCATE TABLE IF EXISTS ${tables.keys}`, { signal });
     }
     this.#refreshesSinceTidy = 0;

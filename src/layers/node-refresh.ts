@@ -1,14 +1,13 @@
 import type { Attempt } from './layer-state.ts';
+import type { Changes, KeySet, MaintainedNode, Omission, Scope } from './maintained-node.ts';
 import {
-  type Changes,
-  type KeySet,
-  type MaintainedNode,
-  type Omission,
-  quoteColumns,
-  renderInKeys,
-  type Scope,
-} from './maintained-node.ts';
-import { applyDelta, createRows, fillDelta, fillRows, partColumn } from './node-storage.ts';
+  applyDelta,
+  createRows,
+  fillDelta,
+  fillRows,
+  partColumn,
+  storedRows,
+} from './node-storage.ts';
 import { buildColumn } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { quoteNames } from './sql-text.ts';
@@ -129,8 +128,7 @@ class NodeWork {
     let changed = 0;
     for (let part = 0; part <= last; part += 1) {
       const keySet = this.#keySet(last === 0 ? undefined : part);
-      const inKeys = renderInKeys(quoteColumns(node.refreshKey), keySet, omit);
-      const stored = `${node.tables.rows} FINAL WHERE ${inKeys}`;
+      const stored = storedRows(node, keySet, omit);
       const computed = node.recompute({ keys: keySet, isSmall });
       const delta = fillDelta(node, { stored, computed, build: attempt.build });
       changed += await this.#run(delta, settingsFor(Math.min(keys, chunkKeys)));

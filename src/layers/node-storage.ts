@@ -1,10 +1,16 @@
 import { deletedColumn, versionColumn } from '../change/table-schema.ts';
 import { layersDatabase, nodeTables, viewName } from './layer-names.ts';
 import type { ModelRecord } from './layer-state.ts';
-import type { MaintainedNode } from './maintained-node.ts';
+import {
+  type KeySet,
+  type MaintainedNode,
+  type Omission,
+  quoteColumns,
+  renderInKeys,
+} from './maintained-node.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import { layerNames } from './model-file.ts';
-import { buildColumn, signColumn, type TypedColumn } from './relation.ts';
+import { buildColumn, nullIsEqual, signColumn, type TypedColumn } from './relation.ts';
 import { quoteNames } from './sql-text.ts';
 
 /**
@@ -16,8 +22,8 @@ import { quoteNames } from './sql-text.ts';
 export const partColumn = '_part';
 /** Old changes are dropped by partition. */
 export const buildsPerPartition = 4_096;
-/** Recomputing reads single keys all over a table: with the usual 8192 each would cost as many rows. */
-const rowsPerMark = 512;
+/** Recomputing reads single keys all over a table: with the usual 8192 rows a mark, compressed by 64 KB, each would cost as much. */
+const readingSettings = 'index_granularity = 256, min_compress_block_size = 2048';
 
 export const databaseStatements: readonly string[] = [layersDatabase, ...layerNames].map(
   (name) => `CREATE DATABASE IF NOT EXISTS ${name}`,
@@ -32,7 +38,7 @@ export function createRows(node: MaintainedNode, table: string): string {
   const order = quoteNames(node.relation.key.map(({ name }) => name));
   return `CREATE TABLE ${table} (${renderColumns(own)})
 ENGINE = ReplacingMergeTree(${versionColumn}, ${deletedColumn}) ORDER BY ${order === '' ? 'tuple()' : `(${order})`}
-SETTINGS allow_nullable_key = 1, index_granularity = ${rowsPerMark}`;
+SETTINGS allow_nullable_key = 1, ${readingSettings}`;
 }
 
 /**
@@ -112,6 +118,15 @@ export function fillRows(node: MaintainedNode, table: string, build: number): st
   const names = quoteNames(node.columns.map(({ name }) => name));
   return `INSERT INTO ${table} (${names}, ${versionColumn}, ${deletedColumn})
 SELECT *, ${2 * build + 1}, 0 FROM (${node.recompute(undefined)})`;
+}
+
+/** A query of the stored rows with these keys, NULL among them, for `fillDelta`. */
+export function storedRows(node: MaintainedNode, keys: KeySet, omit?: Omission): string {
+  const names = quoteNames(node.columns.map(({ name }) => name));
+  // NULL as a value of its own, in a form that the index understands.
+  const inKeys = renderInKeys(quoteColumns(node.refreshKey), keys, 'null-safe');
+  const settings = omit === 'null-safe' ? '' : nullIsEqual;
+  return `(SELECT ${names} FROM ${node.tables.rows} FINAL WHERE ${inKeys}${settings})`;
 }
 
 /**
