@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Position } from '../../change/position.ts';
 import type { TableId } from '../../change/table-id.ts';
 import { CdcError } from '../../errors.ts';
@@ -30,6 +31,9 @@ export interface TextChunk {
   readonly high: Position;
 }
 
+const statementSeconds = 3_600;
+const longestRestMs = 2_000;
+
 /**
  * Reads tables for `cdc verify`, on purpose not through the encoders of the snapshot and the stream:
  * the text that the server prints goes to ClickHouse's own parser.
@@ -55,7 +59,15 @@ export class MysqlTextReader implements AsyncDisposable {
   /** `epoch`: that of the positions the chunks are compared with. */
   static async open(options: MysqlSourceOptions, epoch: number): Promise<MysqlTextReader> {
     const session = await MysqlSession.open(options);
-    return new MysqlTextReader(session, await readServerInfo(session), options, epoch);
+    const server = await readServerInfo(session);
+    // A mistake of ours must not change the source, and a statement that has lost its reader must end.
+    await session.command('SET SESSION TRANSACTION READ ONLY');
+    await session.command(
+      server.flavour === 'mariadb'
+        ? `SET SESSION max_statement_time = ${statementSeconds}`
+        : `SET SESSION max_execution_time = ${statementSeconds * 1000}`,
+    );
+    return new MysqlTextReader(session, server, options, epoch);
   }
 
   /**
@@ -74,10 +86,14 @@ export class MysqlTextReader implements AsyncDisposable {
     }
     let last = after;
     for (;;) {
+      const startedAt = performance.now();
       const chunk = await this.#read(query, query.chunk(last, limit), table);
+      const readMs = performance.now() - startedAt;
       if (chunk.rows > 0) yield chunk;
       if (chunk.rows < limit) return;
       last = chunk.lastKey;
+      // The server is others' work: half of the time it is left alone.
+      await delay(Math.min(readMs, longestRestMs));
     }
   }
 
@@ -85,6 +101,11 @@ export class MysqlTextReader implements AsyncDisposable {
   async readKeys(table: TableId, keys: readonly (readonly string[])[]): Promise<TextChunk> {
     const query = await this.#query(table);
     return this.#read(query, query.byKeys(keys), table);
+  }
+
+  /** The end of the binlog now. */
+  async end(): Promise<Position> {
+    return this.#at(await readBinlogEnd(this.#session, this.#server));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
