@@ -48,7 +48,10 @@ function isTotal(bound: BoundSelect, given: readonly Span[], isGrouped: boolean)
   addEqualColumns(bound, known);
   const needed = bound.relations.filter((each) => each.join === 'driving' || !each.isSingleMatch);
   return needed.every((each) => {
-    return keysOf(each).some((key) => key.every((name) => known.has(columnOf(each.alias, name))));
+    // Rows that are equal in all that the SELECT reads of them give the same whichever comes first.
+    const read = each.columns.map(({ name }) => name);
+    const enough = [...keysOf(each), read];
+    return enough.some((names) => names.every((name) => known.has(columnOf(each.alias, name))));
   });
 }
 
