@@ -14,6 +14,7 @@ import {
   type LineageSelection,
   selectEdges,
 } from '../layers/lineage/lineage-part.ts';
+import { type LineagePlaces, openLineageEvents } from '../layers/lineage/open-lineage.ts';
 import { type ModelFile, readModels } from '../layers/model-file.ts';
 import type { SqlEngine } from '../layers/sql-engine.ts';
 import { nearestName } from '../lib/nearest-name.ts';
@@ -50,6 +51,35 @@ export async function readLineage(
 /** A selection in a person's words: `shop.students`, `shop.students.city`; everything without a name. */
 export interface LineageRequest extends Pick<LineageSelection, 'up' | 'down' | 'depth'> {
   readonly name?: string;
+}
+
+/** The same as OpenLineage events, one for each captured table and each model. */
+export async function readOpenLineage(
+  config: ProjectConfig,
+  logger: Logger,
+  request: LineageRequest,
+): Promise<object[]> {
+  return await withLineage(config, logger, async (project) => {
+    const { tables, edges } = lineageReport(project, request);
+    const sqlOf = (name: string) =>
+      project.models.find(({ model }) => model.name === name)?.model.sql;
+    const eventTime = new Date().toISOString();
+    const stamp = { eventTime, producer: 'https://www.npmjs.com/package/strata-cdc' };
+    return openLineageEvents({ tables, edges, sqlOf }, placesOf(config), stamp);
+  });
+}
+
+function placesOf({ name, source, warehouse }: ProjectConfig): LineagePlaces {
+  const kafka = () => (source.type === 'kafka' ? source.brokers[0] : '');
+  return {
+    jobs: name,
+    source:
+      source.type === 'mysql' ? `mysql://${source.host}:${source.port}` : `kafka://${kafka()}`,
+    warehouse:
+      warehouse.type === 'embedded'
+        ? `clickhouse://${name}`
+        : `clickhouse://${new URL(warehouse.url).host}`,
+  };
 }
 
 export function lineageReport(project: ProjectLineage, request: LineageRequest): LineageReport {
@@ -208,6 +238,7 @@ function capturedTable(
       from: columns[index]?.name ?? column.name,
       to: column.name,
       influence: action.kind === 'copy' ? 'identity' : 'transformation',
+      ...(action.kind === 'mask' || action.kind === 'hash' ? { isMasked: true } : {}),
     })),
   };
 }

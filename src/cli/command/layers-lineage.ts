@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { renderLineage } from '../presenter/lineage.ts';
+import { renderMermaid } from '../presenter/lineage-mermaid.ts';
+import { renderSvg } from '../presenter/lineage-svg.ts';
 import { example } from './command-options.ts';
 
 const formats = ['tree', 'json', 'openlineage', 'mermaid', 'svg'] as const;
@@ -35,18 +37,31 @@ export function registerLayersLineage(layers: Command, context: CommandContext):
 
 async function show(context: CommandContext, name: string | undefined, options: LineageOptions) {
   const config = await context.loadProject();
-  const { readLineage } = await import('../../pipeline/lineage.ts');
+  const { readLineage, readOpenLineage } = await import('../../pipeline/lineage.ts');
   const { up = false, down = false, depth: steps } = options;
   const isBoth = up === down;
-  const format = options.json ? 'json' : (options.format ?? 'tree');
-  const report = await readLineage(config, context.logger('warn'), {
+  const request = {
     ...(name === undefined ? {} : { name }),
     up: isBoth || up,
     down: isBoth || down,
     ...(steps === undefined ? {} : { depth: steps }),
-  });
-  await context.present(report, format === 'json', renderLineage);
+  };
+  const format = options.json ? 'json' : (options.format ?? 'tree');
+  if (format === 'openlineage') {
+    const events = await readOpenLineage(config, context.logger('warn'), request);
+    await context.print(events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    return;
+  }
+  const report = await readLineage(config, context.logger('warn'), request);
+  await context.present(report, format === 'json', renderers[format]);
 }
+
+const renderers = {
+  tree: renderLineage,
+  json: renderLineage,
+  mermaid: renderMermaid,
+  svg: renderSvg,
+};
 
 function depth(text: string): number {
   const steps = Number(text);

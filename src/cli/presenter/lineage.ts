@@ -4,6 +4,7 @@ import {
   nodeKey,
 } from '../../layers/lineage/lineage-graph.ts';
 import type { Influence } from '../../layers/lineage/origin.ts';
+import { groupBy } from '../../lib/group-by.ts';
 import type { LineageReport } from '../../pipeline/lineage.ts';
 import { renderProblem } from '../render-error.ts';
 import { printable, truncateToWidth } from './display-width.ts';
@@ -115,7 +116,7 @@ class LineageTree {
       for (const { from, to } of edges) if (upper.has(to.table)) upper.add(from.table);
     }
     const deciding = edges.filter(({ to }) => to.column === undefined && upper.has(to.table));
-    return this.#decisions('which rows there are is decided by', deciding, ({ to }) => to.table);
+    return this.#decisions('which rows there are is decided by', deciding, -1);
   }
 
   decides(): string {
@@ -131,20 +132,20 @@ class LineageTree {
       ({ from, to }) =>
         to.column === undefined && lower.has(from.table) && rowsOf.includes(to.table),
     );
-    const text = this.#decisions('and decides which rows there are in', own, ({ to }) => to.table);
+    const text = this.#decisions('it decides which rows there are', own, 1);
     const further = rowsOf.filter((table) => !own.some(({ to }) => to.table === table));
     if (text === '' || further.length === 0) return text;
     return `${text}${this.#style.dim(`and so in what reads them: ${further.join(', ')}`)}\n`;
   }
 
-  #decisions(
-    title: string,
-    edges: readonly LineageEdge[],
-    tableOf: (edge: LineageEdge) => string,
-  ): string {
+  /** A table of uses, by model in the order of the flow or against it. */
+  #decisions(title: string, edges: readonly LineageEdge[], sign: 1 | -1): string {
     if (edges.length === 0) return '';
-    const rows = edges.map((edge) => [
-      printable(tableOf(edge)),
+    const order = this.#report.tables.map(({ name }) => name);
+    const place = ({ to }: LineageEdge) => sign * order.indexOf(to.table);
+    const sorted = edges.toSorted((left, right) => place(left) - place(right));
+    const rows = sorted.map((edge, index) => [
+      sorted[index - 1]?.to.table === edge.to.table ? '' : printable(edge.to.table),
       `${edge.influence}${edge.isUncertain ? ' (perhaps)' : ''}`,
       printable(nameOf(edge.from)),
       printable(edge.at ?? ''),
@@ -154,18 +155,13 @@ class LineageTree {
   }
 
   #tree(node: Node, edges: readonly LineageEdge[], direction: 'up' | 'down'): string[] {
-    const byKey = new Map<string, LineageEdge[]>();
-    for (const edge of edges) {
-      const key = nodeKey(direction === 'up' ? edge.to : edge.from);
-      const list = byKey.get(key);
-      if (list === undefined) byKey.set(key, [edge]);
-      else list.push(edge);
-    }
+    const byKey = groupBy(edges, ({ from, to }) => nodeKey(direction === 'up' ? to : from));
     const nodes = new Map<string, Node>([[nodeKey(node), node]]);
     const marks = new Map<string, string>();
     const children = (key: string) => {
-      const found = (byKey.get(key) ?? []).map((edge) => {
+      const found = (byKey.get(key) ?? []).flatMap((edge) => {
         const other = direction === 'up' ? edge.from : edge.to;
+        if (other.kind === 'source' && nameOf(other) === nameOf(edge.to)) return [];
         const own = `${nodeKey(other)}${markOf(edge)}`;
         nodes.set(own, other);
         nodes.set(nodeKey(other), other);
@@ -184,12 +180,25 @@ class LineageTree {
     const table = this.#tables.get(nodeKey({ kind: node.kind, table: node.table }));
     const column = table?.columns.find(({ name }) => name === node.column);
     const name = `${printable(nameOf(node))}`;
-    if (node.kind === 'source')
-      return `${name} ${this.#style.dim(`in the source, ${column?.type ?? ''}`)}`;
+    if (node.kind === 'source') {
+      return `${this.#style.bold(name)} ${this.#style.dim(`${column?.type ?? ''} in the source`)}`;
+    }
+    if (node.kind === 'table')
+      return `${this.#style.bold(name)} ${this.#style.dim(this.#tableType(node))}`;
     const { expression, type = '' } = column ?? {};
     const isPlain = expression === undefined || expression === node.column;
     const made = isPlain ? '' : ` = ${truncateToWidth(printable(expression), expressionWidth)}`;
     return `${this.#style.bold(name)}${made} ${this.#style.dim(type)}`.trimEnd();
+  }
+
+  /** Of a captured column, with what it is in the source where that has the same name. */
+  #tableType({ table, column }: Node): string {
+    const typeOf = (kind: 'source' | 'table') => {
+      const { columns = [] } = this.#tables.get(nodeKey({ kind, table })) ?? {};
+      return columns.find(({ name }) => name === column)?.type;
+    };
+    const source = typeOf('source');
+    return `${typeOf('table') ?? ''}${source === undefined ? '' : `, ${source} in the source`}`;
   }
 
   #tableLabel(key: string): string {

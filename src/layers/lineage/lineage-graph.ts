@@ -1,3 +1,4 @@
+import { groupBy } from '../../lib/group-by.ts';
 import { lineAndColumn } from '../sql-text.ts';
 import type { TracedModel } from './lineage-models.ts';
 import type { Influence, Origin } from './origin.ts';
@@ -37,6 +38,8 @@ export interface LineageEdge {
   /** Where it is used. */
   readonly at?: string;
   readonly isUncertain?: true;
+  /** The rules of the project hide its value: it is masked or hashed. */
+  readonly isMasked?: true;
 }
 
 /** How a table of the source becomes one of the warehouse. */
@@ -48,6 +51,7 @@ export interface CapturedTable {
     readonly from: string;
     readonly to: string;
     readonly influence: 'identity' | 'transformation';
+    readonly isMasked?: true;
   }[];
 }
 
@@ -61,8 +65,8 @@ export interface GraphInput {
 export class LineageGraph {
   readonly tables: readonly LineageTable[];
   readonly edges: readonly LineageEdge[];
-  readonly #up = new Map<string, LineageEdge[]>();
-  readonly #down = new Map<string, LineageEdge[]>();
+  readonly #up: ReadonlyMap<string, readonly LineageEdge[]>;
+  readonly #down: ReadonlyMap<string, readonly LineageEdge[]>;
 
   constructor({ models, tables, captured }: GraphInput) {
     this.tables = [
@@ -78,10 +82,8 @@ export class LineageGraph {
       ...captured.flatMap(captureEdges),
       ...models.flatMap((traced) => modelEdges(traced, kindOf)),
     ];
-    for (const edge of this.edges) {
-      push(this.#up, nodeKey(edge.to), edge);
-      push(this.#down, nodeKey(edge.from), edge);
-    }
+    this.#up = groupBy(this.edges, ({ to }) => nodeKey(to));
+    this.#down = groupBy(this.edges, ({ from }) => nodeKey(from));
   }
 
   /** A table by the name a person types; that of the warehouse, when the source has one of that name too. */
@@ -133,10 +135,10 @@ function oneLine(expression: string): string {
 }
 
 function captureEdges({ source, target, columns }: CapturedTable): LineageEdge[] {
-  return columns.map(({ from, to, influence }) => ({
+  return columns.map(({ from, to, ...how }) => ({
     from: { kind: 'source', table: source, column: from },
     to: { kind: 'table', table: target, column: to },
-    influence,
+    ...how,
   }));
 }
 
@@ -156,10 +158,4 @@ function modelEdges(traced: TracedModel, kindOf: (table: string) => TableKind): 
     ...lineage.outputs.flatMap(({ name, origins }) => origins.map((origin) => edge(origin, name))),
     ...lineage.rows.map((origin) => edge(origin)),
   ];
-}
-
-function push(map: Map<string, LineageEdge[]>, key: string, edge: LineageEdge): void {
-  const edges = map.get(key);
-  if (edges === undefined) map.set(key, [edge]);
-  else edges.push(edge);
 }
