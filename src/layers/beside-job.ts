@@ -1,6 +1,7 @@
 import { CdcError } from '../errors.ts';
 import { closeAttempt, setMarker } from './attempt-marker.ts';
 import { CutChanges } from './cut-changes.ts';
+import type { LayerAudits } from './layer-audits.ts';
 import { type Attempt, type LayerState, type ModelRecord, recordOf } from './layer-state.ts';
 import type { LayersCut, LayersSetup } from './layers.ts';
 import type { Scope } from './maintained-node.ts';
@@ -30,7 +31,7 @@ export interface BesideJobOptions {
   readonly published: () => CutPlace;
   readonly isSmall: Scope['isSmall'];
   /** Looks at the rows of a new model before anybody reads them; throws to refuse them. */
-  readonly audit: (compiled: CompiledModel, signal: AbortSignal) => Promise<void>;
+  readonly audits: LayerAudits;
 }
 
 /** More passes would not bring it nearer to the present than these. */
@@ -141,14 +142,14 @@ export class BesideJob {
   }
 
   async #build(signal: AbortSignal): Promise<void> {
-    const { setup, state, models, records, isRead, audit } = this.#options;
+    const { setup, state, models, records, isRead, audits } = this.#options;
     const build = await state.nextBuild();
     await runInOrder(models.map(named), async ({ name, compiled }) => {
       const startedAt = performance.now();
       const options = { engine: setup.engine, build, isRead: isRead(name), signal };
       const built = await this.#isolated(compiled, async () => {
         const rows = await buildModel(compiled, options);
-        await audit(compiled, signal);
+        await audits.checkTable(compiled, signal);
         return rows;
       });
       if (built === undefined) return;
@@ -193,13 +194,13 @@ export class BesideJob {
 
   /** Looks at everything that has changed since the last pass; `to` is a cut that had been published when it began. */
   async #pass(to: CutPlace, signal: AbortSignal): Promise<void> {
-    const { setup, state, models, isSmall } = this.#options;
+    const { setup, state, models, isSmall, audits } = this.#options;
     const { engine, options, omit } = setup;
     const build = await state.nextBuild();
     const attempt: Attempt = { build, since: this.#lastPass, isRepeat: true };
     await setMarker(engine, attempt, signal);
     const names = this.names;
-    const given = { engine, options, attempt, isSmall, signal, isBeside: true, omit };
+    const given = { engine, options, attempt, isSmall, signal, isBeside: true, audits, omit };
     const working = models.filter(({ model }) => this.#record(model.name).error === undefined);
     const subjects = working.map((compiled) => {
       const record = this.#record(compiled.model.name);

@@ -1,5 +1,6 @@
 import { BesideJob } from './beside-job.ts';
 import type { BuiltModels } from './built-models.ts';
+import type { LayerAudits } from './layer-audits.ts';
 import { type AppliedChange, LayerHistory } from './layer-history.ts';
 import { storageName } from './layer-names.ts';
 import { currentBuild, type LayerState, type ModelRecord, recordValues } from './layer-state.ts';
@@ -15,7 +16,7 @@ export interface BesideWorkParts {
   readonly setup: LayersSetup;
   readonly state: LayerState;
   readonly built: BuiltModels;
-  readonly audit: (compiled: CompiledModel, signal: AbortSignal) => Promise<void>;
+  readonly audits: LayerAudits;
   readonly isSmall: Scope['isSmall'];
 }
 
@@ -276,9 +277,9 @@ export class BesideWork {
     models: readonly CompiledModel[],
     options: { isRead: (name: string) => boolean; isWhole: boolean },
   ): BesideJob {
-    const { setup, state, built, isSmall, audit } = this.#parts;
+    const { setup, state, built, isSmall, audits } = this.#parts;
     return new BesideJob({
-      ...{ setup, state, kind, models, isSmall, audit, ...options },
+      ...{ setup, state, kind, models, isSmall, audits, ...options },
       records: built.records(),
       published: () => this.#published,
     });

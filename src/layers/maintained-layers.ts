@@ -7,6 +7,7 @@ import { BuiltModels } from './built-models.ts';
 import { CutChanges } from './cut-changes.ts';
 import { DeltaHistory } from './delta-history.ts';
 import { Lanes } from './lanes.ts';
+import { LayerAudits } from './layer-audits.ts';
 import type { AppliedChange } from './layer-history.ts';
 import { storageName } from './layer-names.ts';
 import { type Attempt, currentBuild, LayerState, type ModelRecord } from './layer-state.ts';
@@ -50,6 +51,7 @@ export class MaintainedLayers implements Layers {
   readonly #built: BuiltModels;
   readonly #beside: BesideWork;
   readonly #deltas: DeltaHistory;
+  readonly #audits: LayerAudits;
   readonly #lanes = new Lanes();
   readonly #asked: Asked[] = [];
   #waiting: Asked | undefined;
@@ -62,9 +64,9 @@ export class MaintainedLayers implements Layers {
     this.#state = new LayerState(catalog);
     this.#built = new BuiltModels(setup, this.#state);
     this.#deltas = new DeltaHistory({ engine, catalog, hours: options.historyHours });
+    this.#audits = new LayerAudits(engine, catalog);
     this.#beside = new BesideWork({
-      ...{ setup, state: this.#state, built: this.#built },
-      audit: () => Promise.resolve(),
+      ...{ setup, state: this.#state, built: this.#built, audits: this.#audits },
       isSmall: (relation) => this.#isSmall(relation),
     });
   }
@@ -210,7 +212,7 @@ export class MaintainedLayers implements Layers {
       return { compiled, record, changes, isLeft: waits(record) };
     });
     const given = { engine, options, attempt, isSmall: this.#isSmall, signal, omit, suspects };
-    const refresher = new ModelRefresher({ ...given, isBeside: isWhole });
+    const refresher = new ModelRefresher({ ...given, isBeside: isWhole, audits: this.#audits });
     const { runs, left } = await refreshModels(refresher, subjects);
     // Of those that are left, models of minutes come with a later refresh; the others need a job.
     const needsJob = (name: string) => !this.#lanes.isOfMinutes(name) || due.has(name);

@@ -1,5 +1,6 @@
 import { CdcError } from '../errors.ts';
 import type { CutChanges } from './cut-changes.ts';
+import type { LayerAudits } from './layer-audits.ts';
 import type { Attempt, ModelRecord } from './layer-state.ts';
 import type { ModelRefresh } from './layers.ts';
 import type { MaintainedNode, Omission, Scope } from './maintained-node.ts';
@@ -38,7 +39,7 @@ export interface ModelRefresherOptions {
   readonly signal: AbortSignal;
   /** Nobody waits: any number of keys is recomputed. */
   readonly isBeside: boolean;
-  readonly audit?: ((compiled: CompiledModel, build: number) => Promise<void>) | undefined;
+  readonly audits: LayerAudits;
   readonly suspects?: ReadonlyMap<string, string> | undefined;
   readonly omit?: Omission | undefined;
 }
@@ -64,9 +65,8 @@ export class ModelRefresher {
     const { compiled, record, changes } = task;
     const { suspects } = this.#options;
     const isSuspect = compiled.nodes.some(({ relation }) => suspects?.has(relation.name));
-    if (!isSuspect && !compiled.reads.some((name) => changes.hasChanged(name))) {
-      return idleRun(record);
-    }
+    const hasNews = compiled.reads.some((name) => changes.hasChanged(name));
+    if (!isSuspect && !hasNews && !this.#isAudited(task)) return idleRun(record);
     const startedAt = performance.now();
     try {
       const work = await this.#refreshNodes(task);
@@ -78,10 +78,15 @@ export class ModelRefresher {
   }
 
   async #refreshNodes({ compiled, record, changes }: ModelTask): Promise<Work> {
-    const { engine, attempt, isSmall, signal, options, omit, isBeside, suspects, audit } =
+    const { engine, attempt, isSmall, signal, options, omit, isBeside, suspects, audits } =
       this.#options;
     const nodeRows = { ...record.nodeRows };
     const grownNodes: MaintainedNode[] = [];
+    let isToAudit = this.#isAudited({ compiled, changes });
+    const audit = async () => {
+      isToAudit = false;
+      await audits.checkDelta(compiled, { build: attempt.build, changes }, signal);
+    };
     let work: Work = { ...noWork, nodeRows, grownNodes, rows: record.rows };
     for (const node of compiled.nodes) {
       const { name } = node.relation;
@@ -93,7 +98,7 @@ export class ModelRefresher {
         deferKeys: isBeside ? Number.POSITIVE_INFINITY : options.deferKeys,
         chunkKeys: options.chunkKeys,
         suspects: suspects?.get(name),
-        audit: isOwn && audit ? () => audit(compiled, attempt.build) : undefined,
+        audit: isOwn ? audit : undefined,
       });
       if (outcome.hasChanged) changes.markChanged(name);
       const { strategy, rowsWritten } = outcome;
@@ -111,7 +116,13 @@ export class ModelRefresher {
       const done = { strategy: way, keys, rowsWritten, rebuilds, nodeRows, grownNodes } as const;
       work = { ...done, rows: rowCount, isRemade };
     }
+    // The model is as it was, but something that its audits refer to has changed.
+    if (isToAudit) await audit();
     return work;
+  }
+
+  #isAudited({ compiled, changes }: Pick<ModelTask, 'compiled' | 'changes'>): boolean {
+    return this.#options.audits.isTouched(compiled, (name) => changes.hasChanged(name));
   }
 
   #success(record: ModelRecord, work: Work, ms: number): ModelRun {
