@@ -145,10 +145,12 @@ export class BoundSelect {
     });
   }
 
-  /** `GROUP BY 2` and `ORDER BY 2` mean the second item. */
-  itemAtPosition(span: Span): Span {
+  /** `GROUP BY 2` and `ORDER BY 2` mean the second item, and the name of an item means it. */
+  meant(span: Span): Span {
     const text = this.text(span);
-    const item = /^\d+$/.test(text) ? this.select.items[Number(text) - 1] : undefined;
+    const use = this.plainColumn(span);
+    const named = use && this.itemCalled(use);
+    const item = /^\d+$/.test(text) ? this.select.items[Number(text) - 1] : named;
     return item?.expression ?? span;
   }
 

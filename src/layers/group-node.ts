@@ -82,7 +82,7 @@ export class GroupNode implements MaintainedNode {
 /** GROUP BY in columns of the source only, each once: positions and aliases of the SELECT list are resolved. */
 function groupsOf(bound: BoundSelect): GroupExpression[] {
   const groups = bound.select.groupBy.map((group) => {
-    return groupExpression(bound, bound.itemAtPosition(group));
+    return groupExpression(bound, bound.meant(group));
   });
   const texts = groups.map(({ canonical }) => canonical);
   return groups.filter(({ canonical }, index) => texts.indexOf(canonical) === index);

@@ -88,7 +88,7 @@ export function partitionOf(bound: BoundSelect): GroupExpression[] {
   const { windows, limits } = bound.select;
   const lists = [
     ...windows.map(({ partition }) => partition),
-    ...limits.map(({ by = [] }) => by.map((span) => bound.itemAtPosition(span))),
+    ...limits.map(({ by = [] }) => by.map((span) => bound.meant(span))),
   ].map((list) => list.map((span) => groupExpression(bound, span)));
   const [first = [], ...others] = lists;
   const common = first.filter(({ canonical, text }, index) => {

@@ -1,3 +1,4 @@
+import { joinWords } from './from-text.ts';
 import { type ParsedSql, parseSql } from './sql-parser.ts';
 import { type Edit, renderSpan, type Span } from './sql-text.ts';
 import { type TokenRange, TokenRanges, UnsupportedSql } from './token-ranges.ts';
@@ -56,7 +57,9 @@ function readNamed(ranges: TokenRanges, all: TokenRange): { named: NamedQuery[];
       throw new UnsupportedSql('it uses WITH for an expression, or RECURSIVE');
     }
     const last = ranges.closing(at + 2);
-    if (!queryWords.has(ranges.word(at + 3))) {
+    let inner = at + 3;
+    while (ranges.word(inner) === '(') inner += 1;
+    if (!queryWords.has(ranges.word(inner))) {
       throw new UnsupportedSql('it uses WITH for an expression, or RECURSIVE');
     }
     named.push({ name: name.text, query: ranges.span({ first: at + 3, last: last - 1 }) });
@@ -169,7 +172,9 @@ export function withoutRightJoin(sql: string): string {
     (token, index) =>
       token.word === '*' && index < from && /^(|,|SELECT|\.)$/.test(ranges.word(index - 1)),
   );
-  const isPlain = tokens.slice(right + 1, join).every(({ word }) => word === 'OUTER');
+  const isPlain =
+    tokens.slice(right + 1, join).every(({ word }) => word === 'OUTER') &&
+    !joinWords.has(ranges.word(right - 1));
   if (!isOnly || !isPlain || hasStar) return sql;
   const text = (first: number, last: number) => {
     const span = ranges.span({ first, last });

@@ -217,7 +217,7 @@ export class SelectCompiler {
       if (isTailed || asksGroups) return this.#split(splitGroups(bound, isAggregate), target);
       if (!isOfOneModel(bound)) return this.#split(splitRows(bound), target);
       const options = await this.#nodeOptions(describeGroups(bound), target);
-      const by = select.groupBy.map((group) => plain(bound.expanded(bound.itemAtPosition(group))));
+      const by = select.groupBy.map((group) => plain(bound.expanded(bound.meant(group))));
       const source = this.#sourceOf(bound);
       const what =
         by.length > 0 ? `groups of ${source} by ${by.join(', ')}` : `one row over ${source}`;

@@ -46,7 +46,7 @@ export function splitGroups(
   const isHavingOver = select.having !== undefined && isAsking(select.having);
   const spans = [select.itemList, ...tailSpans(bound)];
   if (select.having && isHavingOver) spans.push(select.having);
-  const groups = select.groupBy.map((group) => bound.itemAtPosition(group));
+  const groups = select.groupBy.map((group) => bound.meant(group));
   const names = new Map<string, { name: string; text: string }>();
   for (const group of groups) {
     const own = { name: `_g${names.size + 1}`, text: bound.expanded(group) };

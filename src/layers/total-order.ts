@@ -38,11 +38,9 @@ export function openOrders(bound: BoundSelect, isGrouped: boolean): OpenOrder[] 
 
 /** Whether rows that are equal in these expressions are one row. */
 function isTotal(bound: BoundSelect, given: readonly Span[], isGrouped: boolean): boolean {
-  const known = new Set(given.map((span) => bound.canonical(bound.itemAtPosition(span))));
+  const known = new Set(given.map((span) => bound.canonical(bound.meant(span))));
   if (isGrouped) {
-    const groups = bound.select.groupBy.map((group) =>
-      bound.canonical(bound.itemAtPosition(group)),
-    );
+    const groups = bound.select.groupBy.map((group) => bound.canonical(bound.meant(group)));
     return groups.every((group) => known.has(group));
   }
   addEqualColumns(bound, known);
@@ -79,7 +77,7 @@ function keysOf({ relation }: BoundRelation): (readonly string[])[] {
 }
 
 function hasAllOutputs(bound: BoundSelect, given: readonly Span[]): boolean {
-  const known = new Set(given.map((span) => bound.canonical(bound.itemAtPosition(span))));
+  const known = new Set(given.map((span) => bound.canonical(bound.meant(span))));
   return bound.select.items.every((item) => {
     return !item.isStar && known.has(bound.canonical(item.expression));
   });
@@ -88,7 +86,7 @@ function hasAllOutputs(bound: BoundSelect, given: readonly Span[]): boolean {
 /** For people: what would make an order total. */
 function describeKey(bound: BoundSelect, isGrouped: boolean): string {
   if (isGrouped) {
-    const groups = bound.select.groupBy.map((group) => bound.text(bound.itemAtPosition(group)));
+    const groups = bound.select.groupBy.map((group) => bound.text(bound.meant(group)));
     return `what it groups by (${groups.join(', ')})`;
   }
   const needed = bound.relations.filter((each) => each.join === 'driving' || !each.isSingleMatch);
