@@ -3,9 +3,9 @@ import type { NodeSource } from '../node-sources.ts';
 import { hiddenPrefix, type TypedColumn } from '../relation.ts';
 import { columnChanges } from './column-changes.ts';
 import type { CutWindow, DeltaReader, RowChange } from './delta-reader.ts';
-import type { Cause, ColumnChange, MovedLevel, MovedRow } from './explanation.ts';
-import { effectOf, type MovedPair, rowsOf } from './moved-pair.ts';
-import type { NodeGraph } from './node-graph.ts';
+import type { ColumnChange, MovedLevel, MovedRow } from './explanation.ts';
+import { effectOf, type MovedPair, type MovingCause, pairsOf, rowsOf } from './moved-pair.ts';
+import { foundBy, type NodeGraph } from './node-graph.ts';
 import { keyValues, madeOf, type StoredRow, type WantedColumn } from './stored-rows.ts';
 import type { TableCauses } from './table-causes.ts';
 
@@ -31,7 +31,7 @@ export class CauseFinder {
     node: MaintainedNode,
     pairs: readonly MovedPair[],
     window: CutWindow,
-  ): Promise<{ levels: MovedLevel[]; causes: Cause[] }> {
+  ): Promise<{ levels: MovedLevel[]; causes: MovingCause[] }> {
     const { graph, tables } = this.#options;
     const sources = graph.sourcesOf(node);
     const read = sources.filter(({ relation }) => graph.node(relation.name) === undefined);
@@ -44,7 +44,7 @@ export class CauseFinder {
       if (moved.length === 0) continue;
       const deeper = await this.below(inner, moved, window);
       levels.push(level, ...deeper.levels);
-      causes.push(...deeper.causes);
+      causes.push(...deeper.causes.map((cause) => raised(cause, node, source, pairs)));
     }
     return { levels, causes };
   }
@@ -58,8 +58,8 @@ export class CauseFinder {
   ): Promise<{ level: MovedLevel; moved: MovedPair[] }> {
     const { graph, deltas, mostPairs, limit } = this.#options;
     const { alias, relation } = source;
-    const isWhole = source.equal.length === 0;
-    const where = isWhole ? '1' : madeOf(source, rowsOf(pairs));
+    const by = foundBy(source);
+    const where = by === 'all' ? '1' : madeOf(source, rowsOf(pairs));
     const member: WantedColumn = { name: memberName, type: 'UInt8', expression: where };
     const match = { alias, where, asked: [member] };
     const found = await deltas.changes(inner, window, match, mostPairs);
@@ -71,13 +71,28 @@ export class CauseFinder {
       name: relation.name,
       alias,
       kind: graph.kindOf(relation.name),
-      of: isWhole ? 'all' : 'rows',
+      by,
       total: found.total > found.changes.length ? found.total : moved.length,
       effect: effectOf(moved),
       rows: moved.slice(0, limit).map((pair) => movedRow(inner, pair, shown)),
     };
     return { level, moved };
   }
+}
+
+/** What a change of a joined row did is told by the rows that it was joined to. */
+function raised(
+  cause: MovingCause,
+  node: MaintainedNode,
+  source: NodeSource,
+  pairs: readonly MovedPair[],
+): MovingCause {
+  if (cause.level !== source.relation.name || foundBy(source) !== 'key') return cause;
+  const own = cause.pairs.flatMap(({ change: { before, after } }) => {
+    const row = after ?? before;
+    return row === undefined ? [] : pairsOf(source, row, pairs);
+  });
+  return { ...cause, level: node.relation.name, pairs: [...new Set(own)] };
 }
 
 const memberName = '_member';

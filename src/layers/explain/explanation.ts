@@ -36,6 +36,12 @@ export interface Explanation {
   readonly history?: RowHistory;
 }
 
+/**
+ * How rows go into those of their reader: one by one by their key, many as a group, or all of them at once (a
+ * reader that is computed whole, or a condition that asks all of them), when none are listed.
+ */
+export type FoundBy = 'key' | 'group' | 'all';
+
 /** Rows of one table or model that the rows of its reader are made of. */
 export interface SourceLevel {
   readonly reader: string;
@@ -44,8 +50,7 @@ export interface SourceLevel {
   readonly alias: string;
   /** A stage is a hidden model between joined tables and an aggregate. */
   readonly kind: 'table' | 'model' | 'stage';
-  /** `all`: the reader is computed from all rows at once, so none are listed. */
-  readonly of: 'rows' | 'all';
+  readonly by: FoundBy;
   /** All of them; `rows` may be fewer. */
   readonly total: number;
   readonly rows: readonly SourceRow[];
@@ -123,7 +128,7 @@ export interface Cause {
   readonly columns: readonly ColumnChange[];
   /** Where it changed; absent when it has changed again since and nothing has the first change any more. */
   readonly place?: Place;
-  /** Rows of `level` that it moved. */
+  /** Rows of `level` that it moved; none when it is only known that `level` reads the table as a whole. */
   readonly level: string;
   readonly effect: Effect;
 }
@@ -143,7 +148,7 @@ export interface MovedLevel {
   readonly name: string;
   readonly alias: string;
   readonly kind: 'table' | 'model' | 'stage';
-  readonly of: 'rows' | 'all';
+  readonly by: FoundBy;
   readonly total: number;
   /** Of the first 1,000. */
   readonly effect: Effect;

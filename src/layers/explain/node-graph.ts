@@ -1,8 +1,10 @@
+import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import type { MaintainedNode } from '../maintained-node.ts';
 import type { CompiledModel } from '../model-compiler.ts';
 import type { NodeSource } from '../node-sources.ts';
 import type { OdsCatalog } from '../ods-catalog.ts';
 import type { Relation } from '../relation.ts';
+import type { FoundBy } from './explanation.ts';
 
 /** All maintained tables of a project by the name that their readers use. */
 export class NodeGraph {
@@ -35,9 +37,12 @@ export class NodeGraph {
     return this.#nodes.has(name) ? 'stage' : 'table';
   }
 
-  /** A node that cannot tell is made of all rows of what it reads. */
+  /** What a node cannot tell the rows of (sets of a condition, all when it is computed whole) it reads all of. */
   sourcesOf(node: MaintainedNode): readonly NodeSource[] {
-    return node.sources ?? node.reads.flatMap((name) => this.#wholeSource(name));
+    const sources = node.sources ?? [];
+    const told = new Set(sources.map(({ relation }) => relation.name));
+    const rest = node.reads.filter((name) => !told.has(name));
+    return [...sources, ...rest.flatMap((name) => this.#wholeSource(name))];
   }
 
   #wholeSource(name: string): NodeSource[] {
@@ -46,4 +51,11 @@ export class NodeGraph {
     if (relation === undefined) return [];
     return [{ relation, alias: name, equal: [], columns: relation.columns, reads: [] }];
   }
+}
+
+export function foundBy({ equal, relation }: NodeSource): FoundBy {
+  if (equal.length === 0) return 'all';
+  const expressions = new Set(equal.map(({ expression }) => expression));
+  const hasKey = relation.key.every(({ name }) => expressions.has(quoteIdentifier(name)));
+  return hasKey && relation.key.length > 0 ? 'key' : 'group';
 }

@@ -7,7 +7,7 @@ import { hiddenPrefix, isNullable, type TypedColumn } from '../relation.ts';
 import type { SqlEngine } from '../sql-engine.ts';
 import { renderTuple } from '../sql-text.ts';
 import type { PlaceOf, SourceLevel, SourceRow } from './explanation.ts';
-import type { NodeGraph } from './node-graph.ts';
+import { foundBy, type NodeGraph } from './node-graph.ts';
 import {
   keyValues,
   madeOf,
@@ -57,10 +57,11 @@ export class RowWalk {
     const { graph, limit } = this.#options;
     const { relation, alias } = source;
     const kind = graph.kindOf(relation.name);
-    const about = { reader: node.relation.name, name: relation.name, alias, kind };
-    if (source.equal.length === 0) {
+    const by = foundBy(source);
+    const about = { reader: node.relation.name, name: relation.name, alias, kind, by };
+    if (by === 'all') {
       const total = await this.#count(fromSource(source));
-      return { level: { ...about, of: 'all', total, rows: [] }, rows: [] };
+      return { level: { ...about, total, rows: [] }, rows: [] };
     }
     const from = fromSource(source, indexed(source, madeOf(source, readers)));
     const inner = graph.node(relation.name);
@@ -69,18 +70,18 @@ export class RowWalk {
       return { ...each, name: meetingName(each.name) };
     });
     const version = kind === 'table' ? [{ name: placeColumn(source), type: 'UInt64' }] : [];
-    const by = source.equal.map(({ expression }) => expression).join(', ');
+    const expressions = source.equal.map(({ expression }) => expression).join(', ');
     const each = Math.max(1, Math.floor(limit / readers.length));
     const order = quoteColumns(relation.key).join(', ') || '1';
     const rows = await readStored(
       this.#options.engine,
       [...unique(own), ...meeting, ...version],
-      `${from} ORDER BY ${order} LIMIT ${each} BY ${by} LIMIT ${limit}`,
+      `${from} ORDER BY ${order} LIMIT ${each} BY ${expressions} LIMIT ${limit}`,
       this.#options.signal,
     );
     const total = rows.length < each ? rows.length : await this.#count(from);
     const shown = await Promise.all(rows.map((row) => this.#row(source, row, readers)));
-    return { level: { ...about, of: 'rows', total, rows: shown }, rows };
+    return { level: { ...about, total, rows: shown }, rows };
   }
 
   async #row(

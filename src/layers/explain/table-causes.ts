@@ -8,8 +8,8 @@ import { renderTuple } from '../sql-text.ts';
 import { identityOf, textOf } from './cell.ts';
 import { columnChanges } from './column-changes.ts';
 import type { CutWindow } from './delta-reader.ts';
-import type { Cause, ColumnChange, PlaceOf } from './explanation.ts';
-import { effectOf, type MovedPair, rowsOf } from './moved-pair.ts';
+import type { ColumnChange, PlaceOf } from './explanation.ts';
+import { type MovedPair, type MovingCause, pairsOf, rowsOf } from './moved-pair.ts';
 import { madeOf, meetingPoint, readStored, type StoredRow, valuesFor } from './stored-rows.ts';
 
 export interface TableCausesOptions {
@@ -47,15 +47,17 @@ export class TableCauses {
     sources: readonly NodeSource[],
     pairs: readonly MovedPair[],
     window: CutWindow,
-  ): Promise<Cause[]> {
-    const causes: Cause[] = [];
+  ): Promise<MovingCause[]> {
+    const causes: MovingCause[] = [];
     const explained = new Set<MovedPair>();
     const driving = node.sources?.[0];
     for (const source of sources) {
       const rows = await this.#changedRows(source, pairs, window);
       const own: MovedPair[] = [];
       for (const images of rows) {
-        const met = pairsOf(source, images, pairs).filter((pair) => !explained.has(pair));
+        const isWhole = source.equal.length === 0;
+        const all = isWhole ? [] : pairsOf(source, images.key, pairs);
+        const met = all.filter((pair) => !explained.has(pair));
         const cause = await this.#cause(node, source, images, met);
         if (cause === undefined) continue;
         causes.push(cause);
@@ -105,7 +107,7 @@ GROUP BY ${keys} ORDER BY ${keys} LIMIT ${mostRows}`;
     source: NodeSource,
     { key, before, inside }: RowImages,
     pairs: readonly MovedPair[],
-  ): Promise<Cause | undefined> {
+  ): Promise<MovingCause | undefined> {
     const { relation, alias } = source;
     if (pairs.length === 0 && source.equal.length > 0) return undefined;
     const known = before?.get(deletedColumn) === '0' ? before : undefined;
@@ -127,7 +129,7 @@ GROUP BY ${keys} ORDER BY ${keys} LIMIT ${mostRows}`;
       columns: columns.length > 0 || isGone || !inside ? columns : written(source, inside),
       ...(place && { place: await this.#options.placeOf(relation.name, BigInt(place)) }),
       level: node.relation.name,
-      effect: effectOf(pairs),
+      pairs,
     };
   }
 }
@@ -145,18 +147,6 @@ function imageColumns({ relation, columns }: NodeSource): TypedColumn[] {
 /** Columns of the table that the model can mean, without its key. */
 function meant({ relation, columns }: NodeSource): TypedColumn[] {
   return columns.filter(({ name }) => !relation.key.some((key) => key.name === name));
-}
-
-function pairsOf(
-  { equal, relation }: NodeSource,
-  { key }: RowImages,
-  pairs: readonly MovedPair[],
-): MovedPair[] {
-  if (equal.length === 0) return [];
-  const point = JSON.stringify(relation.key.map(({ name }) => key.get(name) ?? null));
-  return pairs.filter(({ change: { before, after } }) => {
-    return [before, after].some((row) => row !== undefined && meetingPoint(equal, row) === point);
-  });
 }
 
 /** What the model's own rows show of the table's row before and after. */
