@@ -14,6 +14,7 @@ import {
   wantedTables,
 } from './verify-tables.ts';
 import { type VerifyWork, withVerifyWork } from './verify-work.ts';
+import { type Cut, cutKey } from './warehouse.ts';
 
 export interface VerifyOptions {
   readonly logger: Logger;
@@ -33,8 +34,9 @@ export interface VerifyProgress {
 export interface VerifyReport extends VerifiedTables {
   readonly ok: boolean;
   readonly layers: readonly LayerDifference[];
-  /** The cut at which the layers were compared, as a place in the source. */
+  /** The cut at which the layers were compared, as a place in the source, and the one that was published when that ended. */
   readonly cut: string;
+  readonly cutAtEnd: string;
   /** How far each table and model has been proven right, by this verification or an earlier one. */
   readonly verifiedThrough: readonly VerifiedThrough[];
 }
@@ -112,5 +114,7 @@ export function reportOf(
     compared.stopped.length === 0 &&
     compared.tables.every(({ differences, unlooked = 0 }) => differences.length + unlooked === 0) &&
     layers.every(({ differences }) => differences === 0);
-  return { ok, ...compared, layers, cut, verifiedThrough: verifiedThrough(catalog) };
+  const published = catalog.get<Cut>(cutKey)?.position;
+  const cutAtEnd = published === undefined ? cut : renderPosition(published);
+  return { ok, ...compared, layers, cut, cutAtEnd, verifiedThrough: verifiedThrough(catalog) };
 }

@@ -342,6 +342,7 @@ test('verify lists the keys that differ, of tables and of layers', () => {
       },
     ],
     cut: 'b.1:7',
+    cutAtEnd: 'b.1:9',
     verifiedThrough: [{ name: 'dwd.order_wide', position: 'b.1:4', at: '', rows: 1 }],
   };
   const text = renderVerify(report, plainStyle);
@@ -361,7 +362,7 @@ test('verify lists the keys that differ, of tables and of layers', () => {
   );
   expect(text).toContain('not verified: shop.events: rows are left out\n');
   const none = { tables: [], notVerified: [], stopped: [], layers: [], verifiedThrough: [] };
-  const right = { ok: true, cut: 'b.1:7', ...none };
+  const right = { ok: true, cut: 'b.1:7', cutAtEnd: 'b.1:7', ...none };
   expect(renderVerify(right, plainStyle)).toMatch(/source = ODS = layers: 0 differences\n$/);
   const left = { ...right, notVerified: report.notVerified };
   expect(renderVerify(left, plainStyle)).toMatch(/: 0 differences; 1 table not verified\n$/);
