@@ -6,12 +6,13 @@ import type { MaintainedNode, Omission } from './maintained-node.ts';
 import { layerNames, type ModelFile, problemAt } from './model-file.ts';
 import type { GraphModel } from './model-graph.ts';
 import { isProblems, type ModelJudge } from './model-judge.ts';
-import { unrepeatableFunctions } from './model-sql.ts';
+import { bareSets } from './model-sql.ts';
 import type { OdsCatalog } from './ods-catalog.ts';
 import { hiddenPrefix, type Relation, type TypedColumn } from './relation.ts';
 import { OpenOrderError, SelectCompiler } from './select-compiler.ts';
 import { isUnsupported, readSelect, type SelectText } from './select-text.ts';
 import { canonicalSql, type ParsedSql } from './sql-parser.ts';
+import { unrepeatableFunctions } from './unrepeatable.ts';
 
 /** Where a model comes from, and what of it is stored where. */
 interface ModelOrigin {
@@ -65,7 +66,15 @@ export class ModelCompiler {
   /** The models it reads must have been compiled before. */
   async compile(graph: GraphModel): Promise<CompiledModel | Problem[]> {
     const { model, parsed } = graph;
-    const problems = [...unrepeatableFunctions(parsed, model), ...this.#unknownTables(graph)];
+    const problems = [
+      ...unrepeatableFunctions(parsed, model),
+      ...this.#unknownTables(graph),
+      ...bareSets(parsed).map(({ start, end }) => {
+        const table = parsed.sql.slice(start, end);
+        const message = `IN ${table} names a table without a SELECT. Write IN (SELECT ... FROM ${table}).`;
+        return problemAt(model.file, parsed.sql, start, message);
+      }),
+    ];
     if (problems.length > 0) return problems;
     const lookup = (name: string) => this.#relation(name);
     const select = readSelect(parsed);

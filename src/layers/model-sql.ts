@@ -1,6 +1,4 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
-import type { Problem } from '../errors.ts';
-import { type ModelFile, problemAt } from './model-file.ts';
 import { type Relation, renderEmptyTable } from './relation.ts';
 import type { ParsedSql, SqlToken } from './sql-parser.ts';
 import { type Edit, renderSpan, type Span } from './sql-text.ts';
@@ -44,69 +42,16 @@ export function overEmptyTables(
   return renderSpan(parsed.sql, { start: 0, end: parsed.sql.length }, edits);
 }
 
-/** Functions that can give another value for the same rows: a model with one has no right answer. */
-export function unrepeatableFunctions(parsed: ParsedSql, model: ModelFile): Problem[] {
+/** `x IN shop.orders`: a table that no FROM names, so that its changes would go unseen. */
+export function bareSets(parsed: ParsedSql): Span[] {
   const { tokens } = parsed;
   return tokens.flatMap((token, index) => {
-    if (token.isQuoted || tokens[index - 1]?.word === '.') return [];
-    const isCall = tokens[index + 1]?.word === '(';
-    const word = token.text.toLowerCase();
-    const isBareTime = /^current_(date|time|timestamp)$/.test(word);
-    if (!isCall && !isBareTime) return [];
-    const family = families.find(({ names }) => names.test(word));
-    if (family === undefined) return [];
-    const isOrdered =
-      tokens[index - 1]?.word === '(' && family.isMendedBy?.test(tokens[index - 2]?.text ?? '');
-    if (isOrdered) return [];
-    const message = `${token.text} ${family.why}. ${family.wayOut}`;
-    return [problemAt(model.file, parsed.sql, token.start, message)];
+    const [dot, table, after] = [1, 2, 3].map((step) => tokens[index + step]);
+    if (tokens[index - 1]?.word !== 'IN' || dot?.word !== '.' || table === undefined) return [];
+    if (!isIdentifier(token) || !isIdentifier(table) || after?.word === '(') return [];
+    return [{ start: token.start, end: table.end }];
   });
 }
-
-interface UnrepeatableFamily {
-  readonly names: RegExp;
-  readonly why: string;
-  readonly wayOut: string;
-  /** A function around the call that makes the result the same for the same rows. */
-  readonly isMendedBy?: RegExp;
-}
-
-const families: readonly UnrepeatableFamily[] = [
-  {
-    names:
-      /^(now|now64|nowinblock|today|yesterday|curdate|current_date|current_time|current_timestamp|utctimestamp|utc_timestamp|localtime|localtimestamp|uptime)$/,
-    why: 'changes with the clock, so the table would be wrong without any change of its rows',
-    wayOut: 'Store the time in the row and compare with it when you query the model.',
-  },
-  {
-    names:
-      /^(rand|rand32|rand64|randconstant|randuniform|randnormal|randombytes|randomstring|randomprintableascii|randomfixedstring|generateuuidv4|generateuuidv7|generateulid|generatesnowflakeid|shuffle|fuzzbits)$/,
-    why: 'gives another value each time',
-    wayOut: 'Derive the value from the row, for example with cityHash64(key).',
-  },
-  {
-    names:
-      /^(rownumberinblock|rownumberinallblocks|blocknumber|blocksize|runningdifference|runningaccumulate|neighbor|hostname|queryid|connectionid|servertimezone)$/,
-    why: 'depends on how the engine happens to read',
-    wayOut: 'Use a window function with ORDER BY.',
-  },
-  {
-    names: /^(any|anylast|anyheavy|any_value|anyrespectnulls)(if|ornull)?$/,
-    why: 'depends on the order in which the engine happens to read',
-    wayOut: 'Use min, max, or argMin/argMax with a column that decides.',
-  },
-  {
-    names: /^(grouparray|groupuniqarray|array_agg|group_concat|groupconcat)(if|distinct)?$/,
-    why: 'gives its elements in the order in which the engine happens to read',
-    wayOut: 'Put arraySort(...) around it.',
-    isMendedBy: /^(arraySort|arrayReverseSort|length|arraySum|arrayMax|arrayMin|arrayUniq)$/,
-  },
-  {
-    names: /^(quantile|quantiles|median|quantiletdigest|quantilestdigest|mediantdigest)(if)?$/,
-    why: 'is an estimate that depends on the order in which the engine happens to read',
-    wayOut: 'Use quantileExact.',
-  },
-];
 
 function isIdentifier(token: SqlToken): boolean {
   return token.isQuoted || /^[A-Za-z_]\w*$/.test(token.text);

@@ -11,7 +11,7 @@ export interface OpenOrder {
 
 /** Functions whose value depends on which of two rows of equal order comes first. */
 const ordered =
-  /^(row_number|lag|lead|laginframe|leadinframe|first_value|last_value|nth_value|ntile|grouparray)/i;
+  /^(row_number|lag|lead|laginframe|leadinframe|first_value|last_value|nth_value|ntile|grouparray|any|array_agg|group_?concat)/i;
 
 /** What a SELECT leaves to chance; `isGrouped` when its rows are groups. */
 export function openOrders(bound: BoundSelect, isGrouped: boolean): OpenOrder[] {
