@@ -42,7 +42,7 @@ interface PlannedCase {
 
 /**
  * Runs cases on the real engine through the layers as `cdc run` uses them: each step is a cut. After each one
- * the models must show what is expected, and be what their SELECTs give over the same tables.
+ * the models must show what is expected, and at the end of a case what their SELECTs give over the same tables.
  *
  * Throws CDC_LAYERS_INVALID, with every mistake of a file, before a case of that file runs.
  */
