@@ -59,7 +59,7 @@ function renderStep(model: string, step: HistoryStep, style: Style, now: Date): 
     ...told.map((cause) => `  - ${causeText(model, cause, now)}\n`),
     ...(rest > 0 ? [`  - and ${formatCounted(rest, 'other changed row')} of the source\n`] : []),
     ...levels
-      .filter(({ of }) => of === 'all')
+      .filter(({ by }) => by === 'all')
       .map(({ reader, name, total }) => `  - ${wholeText(reader, name, total)}\n`),
   ];
   const unknown = '  - which rows of the source did it is not kept any more\n';
@@ -71,7 +71,7 @@ function renderStep(model: string, step: HistoryStep, style: Style, now: Date): 
 const stepWords = { appeared: 'appeared', vanished: 'vanished' } as const;
 
 function wholeText(reader: string, name: string, total: number): string {
-  return `${readerName(reader)} is computed as a whole; ${formatCounted(total, 'row')} of ${readerName(name)} had changed`;
+  return `${readerName(reader)} depends on all of ${readerName(name)}, of which ${formatCounted(total, 'row')} changed`;
 }
 
 function causeText(model: string, cause: Cause, now: Date): string {
@@ -81,7 +81,9 @@ function causeText(model: string, cause: Cause, now: Date): string {
     place === undefined
       ? 'changed again since, so where is not kept'
       : `${printable(place.position)}${when ? `, ${when}` : ''}`;
-  const moved = level === model ? '' : `: ${effectText(effect, level)}`;
+  const text = effectText(effect, level);
+  const hint = text === '' ? `: ${readerName(level)} depends on the whole table` : `: ${text}`;
+  const moved = level === model && text !== '' ? '' : hint;
   return `${printable(table)} ${renderKey(key)} ${whatHappened(cause)} (${where})${moved}`;
 }
 
@@ -126,7 +128,8 @@ function effectText(effect: Effect, level: string): string {
 
 function renderMoved(level: MovedLevel, { cut }: HistoryStep, style: Style, now: Date): string[] {
   const { rows, total, effect } = level;
-  if (rows.length === 0 || level.of === 'all') return [];
+  if (rows.length === 0 || level.by === 'all') return [];
+  if (level.kind === 'stage' && level.by === 'key') return [];
   const keys = Object.keys(rows[0]?.key ?? {});
   const columns = [...new Set(rows.flatMap((row) => row.columns.map(({ column }) => column)))];
   const shown = columns.filter((column) => !keys.includes(column));

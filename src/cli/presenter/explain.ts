@@ -29,7 +29,7 @@ export function renderExplanation(
   if (history === undefined) {
     parts.push(
       renderValues(values ?? {}),
-      ...(levels ?? []).map((level) => renderLevel(level, style, now)),
+      ...(levels ?? []).filter(isTold).map((level) => renderLevel(level, style, now)),
     );
   } else {
     parts.push(renderHistory(explanation, history, style, now));
@@ -68,11 +68,16 @@ function renderValues(values: Values): string {
   return lines.join('');
 }
 
+/** A hidden stage that only looks rows up shows what the rows below it show. */
+function isTold({ kind, by }: SourceLevel): boolean {
+  return kind !== 'stage' || by === 'group';
+}
+
 function renderLevel(level: SourceLevel, style: Style, now: Date): string {
-  const { reader, kind, of, total, rows } = level;
+  const { reader, kind, by, total, rows } = level;
   const what = renderLevelName(level);
-  if (of === 'all') {
-    return `${style.bold(what)}: ${printable(reader)} is computed from all ${formatCounted(total, 'row')} at once\n`;
+  if (by === 'all') {
+    return `${style.bold(what)}: ${readerName(reader)} depends on all ${formatCounted(total, 'row')} of it\n`;
   }
   const count =
     rows.length < total
