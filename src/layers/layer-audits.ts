@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Problem } from '../errors.ts';
 import type { Changes } from './maintained-node.ts';
 import { type AuditWarning, ModelAudits } from './model-audits.ts';
 import type { CompiledModel } from './model-compiler.ts';
@@ -62,4 +63,18 @@ export class LayerAudits {
     }
     await this.#catalog.put(prefix + model, [...kept.values()]);
   }
+}
+
+/** For `layers plan`: what rows have broken, and since when. */
+export function auditProblems(broken: readonly BrokenAudit[]): Problem[] {
+  return broken.map(({ place, message, count, since }) => {
+    const [day = '', time = ''] = since.split(/[T.]/);
+    const rows = count === 1 ? '1 row' : `${count} rows`;
+    return {
+      code: 'CDC_LAYERS_AUDIT_FAILED',
+      where: place,
+      message: `${message.replace(/\.$/, '')}; ${rows} since ${day} ${time} UTC.`,
+      severity: 'warning',
+    };
+  });
 }

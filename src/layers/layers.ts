@@ -4,6 +4,7 @@ import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { Problem } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
+import type { BrokenAudit } from './layer-audits.ts';
 import type { AppliedChange } from './layer-history.ts';
 import { MaintainedLayers } from './maintained-layers.ts';
 import type { Omission } from './maintained-node.ts';
@@ -131,6 +132,8 @@ export interface LayerStatus {
   /** A job beside the refreshes is bringing it to the present. */
   readonly isCatchingUp?: boolean;
   readonly error?: string;
+  /** Audits that only warn, and that its rows have broken since it was built. */
+  readonly warnings?: readonly BrokenAudit[];
 }
 
 export type { DifferingColumn } from './row-comparison.ts';

@@ -181,9 +181,11 @@ export class MaintainedLayers implements Layers {
     return [...this.#built.records().values()].map((record) => {
       const { name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs, error, at, isLeft } =
         record;
+      const warnings = this.#audits.warnings(name);
       return {
         ...{ name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs },
         ...(error !== undefined && { error }),
+        ...(warnings.length > 0 && { warnings }),
         ...(at !== undefined && { at: BigInt(at.version) }),
         ...(isLeft && { isCatchingUp: true }),
       };
@@ -309,7 +311,8 @@ export class MaintainedLayers implements Layers {
     });
     const problems = [...files.problems, ...set.problems];
     const tables = new Set(this.#setup.tables().keys());
-    return { ...set, files: files.models, problems, records, tables, isPublished };
+    const broken = [...records.keys()].flatMap((name) => this.#audits.warnings(name));
+    return { ...set, files: files.models, problems, records, tables, isPublished, broken };
   }
 
   async #verified(prefix: string, signal: AbortSignal): Promise<VerifiedLayersOptions> {

@@ -1,5 +1,6 @@
 import type { TableId } from '../change/table-id.ts';
 import type { Problem } from '../errors.ts';
+import { auditProblems, type BrokenAudit } from './layer-audits.ts';
 import type { ModelRecord } from './layer-state.ts';
 import type { LayersPlan, PlannedModel } from './layers.ts';
 import { type LintOptions, lintModels } from './lint.ts';
@@ -15,6 +16,8 @@ export interface PlanInput extends ModelSet {
   /** Tables with a finished snapshot. */
   readonly tables: ReadonlySet<TableId>;
   readonly isPublished?: LintOptions['isPublished'];
+  /** Audits that only warn and have something to say. */
+  readonly broken: readonly BrokenAudit[];
 }
 
 /** What `apply` would do with every model, and every problem of the files. */
@@ -47,7 +50,8 @@ export function planModels(input: PlanInput): LayersPlan {
     return { name, layer, file, change: 'removed', way, why, key: [], reads: [], ddl };
   });
   const mistakes = [...input.problems, ...[...failed.values()].flat()];
-  const problems = [...mistakes, ...waiting(input), ...lintModels(files, input)];
+  const hints = [...waiting(input), ...auditProblems(input.broken), ...lintModels(files, input)];
+  const problems = [...mistakes, ...hints];
   return { models: [...kept, ...gone], problems };
 }
 
