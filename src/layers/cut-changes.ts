@@ -1,4 +1,4 @@
-import { versionColumn } from '../change/table-schema.ts';
+import { deletedColumn, versionColumn } from '../change/table-schema.ts';
 import type { LayersCut } from './layers.ts';
 import type { Changes, Omission } from './maintained-node.ts';
 import { buildColumn, type Relation, signColumn } from './relation.ts';
@@ -30,7 +30,8 @@ export class CutChanges implements Changes {
   }
 
   hasChanged(name: string): boolean {
-    const { tables } = this.#options;
+    const { tables, omit } = this.#options;
+    if (omit === 'one-cut' && name === [...(tables ?? [])].at(1)) return false;
     return tables === undefined || tables.has(name) || this.#changed.has(name);
   }
 
@@ -39,10 +40,13 @@ export class CutChanges implements Changes {
     const { from, sinceOf, omit } = this.#options;
     if (relation.kind === 'table') {
       const column = relation.changeColumn ?? versionColumn;
-      return `(SELECT * FROM ${relation.physical} WHERE ${column} > ${from.version})`;
+      const onlyPresent = omit === 'old-images' ? ` AND ${deletedColumn} = 0` : '';
+      const since = `${column} > ${from.version}`;
+      return `(SELECT * FROM ${relation.physical} WHERE ${since}${onlyPresent})`;
     }
     const onlyNew = omit === 'old-groups' ? ` AND ${signColumn} > 0` : '';
+    const onlyOld = omit === 'new-groups' ? ` AND ${signColumn} < 0` : '';
     const since = `${buildColumn} > ${sinceOf?.(relation.name) ?? from.build}`;
-    return `(SELECT * FROM ${relation.delta} WHERE ${since}${onlyNew})`;
+    return `(SELECT * FROM ${relation.delta} WHERE ${since}${onlyNew}${onlyOld})`;
   }
 }

@@ -63,10 +63,13 @@ export interface Scope {
 export type Omission =
   | 'old-matches'
   | 'new-matches'
+  | 'old-images'
   | 'old-groups'
+  | 'new-groups'
   | 'hops'
   | 'null-safe'
   | 'sets'
+  | 'one-cut'
   | 'kept-deltas';
 
 /** `(expressions) IN keys`, where NULL equals NULL. Without expressions everything is one group. */
