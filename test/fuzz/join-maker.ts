@@ -73,7 +73,14 @@ export class JoinMaker {
     const filter = this.#expressions.predicate([{ ...other, alias: 'e' }]);
     const where = filter !== undefined && happens(random, 0.5) ? ` WHERE ${filter}` : '';
     const inner = `(SELECT ${right} FROM ${other.source} AS e${where})`;
-    const kind = random.between(1, 4);
+    const kind = random.between(1, 5);
+    const isScalar = kind === 5 && columnsOf(scope, ['int']).length > 0;
+    if (isScalar) {
+      const column = narrow(random.pick(columnsOf(scope, ['int']))).sql;
+      const least = random.pick(['count()', `max(${right})`]);
+      const sql = `${column} <= (SELECT toInt64OrNull(toString(${least})) FROM ${other.source} AS e${where})`;
+      return { sql, shape: 'scalar-subquery' };
+    }
     if (kind <= 2) return { sql: `${left} IN ${inner}`, shape: 'in-subquery' };
     if (kind === 3) return { sql: `${left} NOT IN ${inner}`, shape: 'not-in-subquery' };
     // A bare column would mean the inner relation's.
@@ -101,6 +108,15 @@ export class JoinMaker {
       }
     }
     const isByKey = isKeyed && on.length === next.order.length;
+    const shared =
+      scope.length === 1 && happens(random, 0.08) ? this.#sharedName(partner, next) : [];
+    const [using] = shared;
+    if (using !== undefined) {
+      this.found.add('using');
+      const join = random.pick(['LEFT JOIN', 'INNER JOIN']);
+      const from: FromSource = { source: next.source, alias, join, on: [], using };
+      return { from, isByKey: false, hops: 1 };
+    }
     const hops = 1 + scope.indexOf(partner);
     if (on.length === 0) {
       const [left, right] = this.#pair([partner], own) ?? [];
@@ -108,9 +124,21 @@ export class JoinMaker {
       on.push(random.pick([`${left} = ${right}`, `${right} = ${left}`]));
     }
     if (happens(random, 0.2)) on.push(this.#expressions.predicate([own]) ?? '1 = 1');
-    const join = random.pick(['LEFT JOIN', 'LEFT JOIN', 'INNER JOIN']);
+    const isOther = happens(random, 0.04);
+    if (isOther) this.found.add('other-join');
+    const join = random.pick(isOther ? otherJoins : ['LEFT JOIN', 'LEFT JOIN', 'INNER JOIN']);
     const from: FromSource = { source: next.source, alias, join, on };
     return { from, isByKey, hops };
+  }
+
+  /** Columns of the same name and kind on both sides. */
+  #sharedName(partner: ScopeSource, { columns }: Readable): string[] {
+    if (partner.alias === undefined) return [];
+    return columns.flatMap(({ name, family, isWide }) => {
+      const other = partner.columns.find((column) => column.name === name);
+      const isLike = other?.family === family && other.isWide === isWide;
+      return isLike && joinable.includes(family) ? [name] : [];
+    });
   }
 
   /** Two expressions that can be equal, one of each side. */
@@ -140,4 +168,5 @@ export class JoinMaker {
   }
 }
 
+const otherJoins = ['RIGHT JOIN', 'FULL JOIN', 'LEFT ANTI JOIN'];
 const joinable: readonly Family[] = ['int', 'text', 'date'];

@@ -48,6 +48,9 @@ export const shapes = [
   'group',
   'group',
   'having',
+  'group-window',
+  'group-top-n',
+  'star',
   'union-all',
   'union-distinct',
   'distinct',
@@ -92,6 +95,8 @@ export class QueryMaker {
   #query(shape: Shape): Draft {
     if (shape === 'union-all' || shape === 'union-distinct') return this.#union(shape);
     if (shape === 'group' || shape === 'having') return this.#group(shape === 'having');
+    if (shape === 'group-window' || shape === 'group-top-n') return this.#rankedGroups(shape);
+    if (shape === 'star') return this.#star();
     if (shape === 'global') return this.#global();
     if (shape === 'dedup') return this.#dedup();
     if (shape === 'window' || shape === 'qualify') return this.#window(shape);
@@ -146,6 +151,43 @@ export class QueryMaker {
     const isKeyed = shown.length === groups.length;
     const key = items.slice(0, shown.length).map(({ name }) => name);
     return { query, items, ...(isKeyed && { key }) };
+  }
+
+  /** Groups in an order without ties, with their place in it, or only the first of them. */
+  #rankedGroups(shape: 'group-window' | 'group-top-n'): Draft {
+    const { select, scope } = this.#core();
+    const groups = this.#groups(scope);
+    const measure = this.#expressions.aggregate(scope);
+    const isMeasured = !['list', 'float'].includes(measure.family);
+    const lead = isMeasured ? [`${measure.sql} DESC`] : [];
+    const order = [...lead, ...groups.map(({ sql }) => sql)];
+    const outputs = [...groups, measure].map((value, index) => ({ name: `c${index + 1}`, value }));
+    const groupBy = groups.map(({ sql }) => sql);
+    this.#size = Math.min(this.#size, 25);
+    if (shape === 'group-top-n') {
+      const limit = this.#random.between(1, 4);
+      const query = { ...select, items: renderItems(outputs), groupBy, orderBy: order, limit };
+      return { query, items: outputs };
+    }
+    const sql = `row_number() OVER (ORDER BY ${order.join(', ')})`;
+    const items = [
+      ...outputs,
+      { name: 'place', value: { sql, family: 'int', isWide: true } as const },
+    ];
+    return { query: { ...select, items: renderItems(items), groupBy }, items };
+  }
+
+  /** All columns of one relation. */
+  #star(): Draft {
+    const source = this.#random.pick(this.#readables);
+    this.#size = source.size;
+    const where = happens(this.#random, 0.6) ? this.#expressions.predicate([source]) : undefined;
+    const items = source.columns.map(({ name, family, isWide }) => {
+      return { name, value: { sql: name, family, isWide } };
+    });
+    const from = [{ source: source.source, on: [] }];
+    const query = { ...emptySelect, items: [{ sql: '*' }], from, where: where ? [where] : [] };
+    return { query, items };
   }
 
   #global(): Draft {

@@ -2,6 +2,7 @@ import type { WorldTable } from '../support/layers-world.ts';
 import { Random } from '../support/random.ts';
 import { ChangeMaker } from './change-maker.ts';
 import { type MadeQuery, QueryMaker, type Readable, shapes } from './query-maker.ts';
+import { makeRefused } from './refused-maker.ts';
 import type {
   Change,
   FuzzModel,
@@ -21,13 +22,14 @@ export function makeScenario(seed: number, rounds: number): Scenario {
   const random = new Random(seed);
   const tables = makeTables(random);
   const maker = new ModelMaker(random, tables);
-  const count = random.between(3, 6);
+  const count = random.between(2, 5);
   const models = Array.from({ length: count }, (_, index) => maker.add(index, count));
+  const refused = happens(random, 0.3) ? [maker.refused()] : [];
   const changes = new ChangeMaker(random, tables);
   const fill = changes.fill();
   const options = makeOptions(random);
   const steps = Array.from({ length: rounds }, () => makeStep(random, changes, maker));
-  return { seed, tables, models, options, fill, steps };
+  return { seed, tables, models, refused, options, fill, steps };
 }
 
 function makeOptions(random: Random): ScenarioOptions {
@@ -102,10 +104,7 @@ class ModelMaker {
   #make(name: string, layer: number): FuzzModel {
     const random = this.#random;
     const lower = [...this.#made].filter(([, other]) => other.layer <= layer);
-    const models = lower.map(([source, { made }]): Readable => {
-      const order = made.columns.map((column) => column.name);
-      return { source, columns: made.columns, order, kind: 'model', size: made.size };
-    });
+    const models = this.#models(layer);
     // In upper layers models are read more often than tables.
     const readables = [...this.#tables, ...models, ...(layer > 0 ? [...models, ...models] : [])];
     const made = new QueryMaker(random, readables).make(random.pick(shapes));
@@ -115,5 +114,18 @@ class ModelMaker {
     const { query, key, shapes: found } = made;
     const isDeclared = key !== undefined && happens(random, 0.4);
     return { name, query, shapes: found, ...(isDeclared && { key }) };
+  }
+
+  /** A model that must be refused. */
+  refused(): string {
+    return makeRefused(this.#random, [...this.#tables, ...this.#models(2)]);
+  }
+
+  #models(layer: number): Readable[] {
+    const lower = [...this.#made].filter(([, other]) => other.layer <= layer);
+    return lower.map(([source, { made }]) => {
+      const order = made.columns.map((column) => column.name);
+      return { source, columns: made.columns, order, kind: 'model', size: made.size };
+    });
   }
 }

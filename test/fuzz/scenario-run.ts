@@ -12,10 +12,10 @@ import type { FuzzModel, Kill, Scenario, Step } from './scenario.ts';
 export interface Failure {
   /**
    * `wrong`: a model differs from its query; `verify`: `layers.verify` says something else than the
-   * independent comparison; `refused`: a model that should be accepted is not; `stopped`: it stopped
-   * at a refresh; `error`: something else was thrown; `generator`: the engine refuses the plain SELECT.
+   * independent comparison; `refused`: a model that should be accepted is not, `accepted`: the other
+   * way round; `stopped`: it stopped at a refresh; `error`: something else was thrown; `generator`: the engine refuses the plain SELECT.
    */
-  readonly kind: 'wrong' | 'verify' | 'refused' | 'stopped' | 'error' | 'generator';
+  readonly kind: 'wrong' | 'verify' | 'refused' | 'accepted' | 'stopped' | 'error' | 'generator';
   /** 0 is the first build. */
   readonly round: number;
   readonly message: string;
@@ -85,7 +85,8 @@ class ScenarioRun {
   async #untilFailure(): Promise<Failure | undefined> {
     try {
       await this.#world.write(this.#scenario.fill, false);
-      const failure = (await this.#apply()) ?? (await this.#compare());
+      const failure =
+        (await this.#apply()) ?? (await this.#tryRefused()) ?? (await this.#compare());
       if (failure !== undefined) return failure;
       for (const step of this.#scenario.steps) {
         this.#round += 1;
@@ -145,6 +146,20 @@ class ScenarioRun {
     }
     this.#world.note('apply');
     await layers.apply(never);
+    return undefined;
+  }
+
+  async #tryRefused(): Promise<Failure | undefined> {
+    const { world } = this.#world;
+    for (const sql of this.#scenario.refused) {
+      await world.writeModel('ads.refused', sql);
+      const { problems } = await (await this.#current()).plan();
+      await world.removeModel('ads.refused');
+      const isRefused = problems.some(({ severity, where }) => {
+        return severity === 'error' && where.includes('ads/refused.sql');
+      });
+      if (!isRefused) return this.#failure('accepted', sql);
+    }
     return undefined;
   }
 

@@ -10,6 +10,8 @@ export interface Scenario {
   readonly tables: Readonly<Record<string, WorldTable>>;
   /** In an order in which each model reads only earlier ones. */
   readonly models: readonly FuzzModel[];
+  /** Texts of models that have no right answer: the tool must refuse them. */
+  readonly refused: readonly string[];
   readonly options: ScenarioOptions;
   /** What lies in the tables when the models are built. */
   readonly fill: readonly Change[];

@@ -112,6 +112,9 @@ const reductions: readonly Reduction[] = [
       }
     }
   },
+  function* refused(scenario) {
+    if (scenario.refused.length > 0) yield { ...scenario, refused: [] };
+  },
   function* options(scenario) {
     for (const name of Object.keys(scenario.options)) {
       const { [name as keyof Scenario['options']]: _, ...rest } = scenario.options;
