@@ -208,7 +208,11 @@ function compare(existing: ExistingTable, section: SchemaSection): Changes {
       ...(noLonger ? [`DROP INDEX ${arrivalIndexName}`] : []),
       ...existing.columns
         .filter(({ name }) => !after.has(name))
-        .map(({ name }) => `DROP COLUMN ${quoteIdentifier(name)}`),
+        // Layers may have a projection to look rows up by the column (`layers/lookups.ts`).
+        .flatMap(({ name }) => [
+          `DROP PROJECTION IF EXISTS ${quoteIdentifier(`_by_${name}`)}`,
+          `DROP COLUMN ${quoteIdentifier(name)}`,
+        ]),
     ],
   };
 }

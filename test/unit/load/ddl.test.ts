@@ -98,7 +98,7 @@ describe('the plan for a schema', () => {
         'MODIFY COLUMN `size` Int64, ' +
         "COMMENT COLUMN `size` 'cm'",
       view('`id`, `size`, `kind`, `extra`'),
-      'ALTER TABLE `_ods`.`shop.orders` DROP COLUMN `note`',
+      'ALTER TABLE `_ods`.`shop.orders` DROP PROJECTION IF EXISTS `_by_note`, DROP COLUMN `note`',
     ]);
   });
 
