@@ -66,26 +66,29 @@ export function layOut(
     else layer.push(table);
   }
   sortLayers(layers, edges);
+  const heightOf = (table: LineageTable) => headHeight + columnsOf(table).length * rowHeight;
+  const filled = layers.filter((layer) => layer !== undefined);
+  const heights = filled.map((layer) => {
+    return layer.reduce((sum, table) => sum + heightOf(table) + boxGap, -boxGap);
+  });
+  const height = Math.max(0, ...heights);
   const boxes: TableBox[] = [];
   let x = margin;
-  let height = 0;
-  for (const layer of layers.filter((each) => each !== undefined)) {
+  for (const [rank, layer] of filled.entries()) {
     const width = Math.max(...layer.map((table) => widthOf(table, columnsOf(table))));
-    let y = margin + legendHeight;
+    let y = margin + legendHeight + (height - (heights[rank] ?? 0)) / 2;
     for (const table of layer) {
       const columns = columnsOf(table).map(({ name }, index) => {
         return { name, y: y + headHeight + index * rowHeight };
       });
-      const own = headHeight + columns.length * rowHeight;
-      boxes.push({ table, x, y, width, height: own, columns });
-      y += own + boxGap;
+      boxes.push({ table, x, y, width, height: heightOf(table), columns });
+      y += heightOf(table) + boxGap;
     }
-    height = Math.max(height, y - boxGap);
     x += width + columnGap;
   }
   return {
     width: Math.max(x - columnGap, 320) + margin,
-    height: height + margin,
+    height: height + 2 * margin + legendHeight,
     boxes,
     arrows: arrowsBetween(boxes, edges),
   };

@@ -1,10 +1,12 @@
-import { type LineageEdge, nodeKey } from '../../layers/lineage/lineage-graph.ts';
+import { nodeKey } from '../../layers/lineage/lineage-graph.ts';
 import { isDirect } from '../../layers/lineage/origin.ts';
 import type { LineageReport } from '../../pipeline/lineage.ts';
+import { pictureEdges } from './lineage-picture.ts';
 
 /** A Mermaid flowchart: a box a table, a node a column; a dotted arrow decides, a full one goes in. */
-export function renderMermaid({ tables, edges, start }: LineageReport): string {
-  const values = valueEdges(edges);
+export function renderMermaid(report: LineageReport): string {
+  const { tables, start } = report;
+  const values = pictureEdges(report);
   const used = new Set(values.flatMap(({ from, to }) => [nodeKey(from), nodeKey(to)]));
   if (start?.column !== undefined) used.add(nodeKey(start));
   const ids = new Map([...used].map((key, index) => [key, `c${index}`]));
@@ -22,11 +24,6 @@ export function renderMermaid({ tables, edges, start }: LineageReport): string {
     return `  ${ids.get(nodeKey(from))} ${arrow} ${ids.get(nodeKey(to))}`;
   });
   return `${['flowchart LR', ...boxes, ...new Set(arrows)].join('\n')}\n`;
-}
-
-/** What goes into columns; which rows there are would tie everything to everything. */
-export function valueEdges(edges: readonly LineageEdge[]): LineageEdge[] {
-  return edges.filter(({ to }) => to.column !== undefined);
 }
 
 function escaped(text: string): string {

@@ -11,14 +11,15 @@ import {
   rowHeight,
   type TableBox,
 } from './lineage-layout.ts';
-import { valueEdges } from './lineage-mermaid.ts';
+import { pictureEdges } from './lineage-picture.ts';
 
 const heads = { source: '#64748b', table: '#0f766e', model: '#1d4ed8' } as const;
 
 /** A picture that needs nothing else: a box a table, a line a column, arrows from what goes in. */
-export function renderSvg({ tables, edges, start }: LineageReport): string {
+export function renderSvg(report: LineageReport): string {
+  const { tables, start } = report;
   const always = start?.column === undefined ? [] : [nodeKey(start)];
-  const layout = layOut(tables, valueEdges(edges), new Set(always));
+  const layout = layOut(tables, pictureEdges(report), new Set(always));
   const { width, height, boxes, arrows } = layout;
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="12">`,

@@ -8,6 +8,7 @@ import { groupBy } from '../../lib/group-by.ts';
 import type { LineageReport } from '../../pipeline/lineage.ts';
 import { renderProblem } from '../render-error.ts';
 import { printable, truncateToWidth } from './display-width.ts';
+import { isSameTable } from './lineage-picture.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
 
@@ -161,7 +162,7 @@ class LineageTree {
     const children = (key: string) => {
       const found = (byKey.get(key) ?? []).flatMap((edge) => {
         const other = direction === 'up' ? edge.from : edge.to;
-        if (other.kind === 'source' && nameOf(other) === nameOf(edge.to)) return [];
+        if (isSameTable(edge.from, edge.to)) return [];
         const own = `${nodeKey(other)}${markOf(edge)}`;
         nodes.set(own, other);
         nodes.set(nodeKey(other), other);

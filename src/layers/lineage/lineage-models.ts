@@ -18,6 +18,8 @@ export interface TracedModel {
   /** Tables and models it reads, that are known. */
   readonly reads: readonly string[];
   readonly problems: readonly Problem[];
+  /** It reads a model that the engine does not accept. */
+  readonly isBlocked: boolean;
 }
 
 export interface TraceModelsOptions {
@@ -63,7 +65,7 @@ export async function traceModels(
     });
     if (isBlocked || wrong.length > 0) broken.add(model.name);
     known.set(model.name, columns);
-    models.push({ model, parsed, lineage, columns, reads, problems: wrong });
+    models.push({ model, parsed, lineage, columns, reads, problems: wrong, isBlocked });
   }
   return { models, problems };
 }
