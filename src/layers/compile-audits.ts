@@ -98,7 +98,7 @@ function wrongTable(
   { lookup, isReadable, tables }: CompileAuditsOptions,
 ): AuditMistake | undefined {
   if (text === compiled.relation.name || text === changedRows) return undefined;
-  if (lookup(text) === undefined) {
+  if (lookup(text) === undefined && !tables.includes(text)) {
     const near = nearestName(text, tables);
     const hint = near ? `Did you mean ${near}?` : '`cdc status` lists the tables.';
     return { offset, message: `There is no table or model ${text}. ${hint}` };

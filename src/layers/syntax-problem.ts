@@ -41,7 +41,7 @@ export function readSyntaxError(
       : `${sql.slice(token.start, token.end)} is not expected here`;
   return {
     offset: token?.start ?? endOf(tokens),
-    message: `${what}${expected(message, tokens[index - 1])}.`,
+    message: `${what}${expected(message, index < 0 ? undefined : tokens[index - 1])}.`,
   };
 }
 
@@ -68,7 +68,7 @@ function misspelled(token: SqlToken | undefined, before: SqlToken | undefined): 
 /** The few things the parser would have taken; a long list helps nobody. */
 function expected(message: string, before: SqlToken | undefined): string {
   const [, list = ''] = /Expected one of: (.*?)\. \(/s.exec(message) ?? [];
-  const words = list.split(', ').filter((word) => word !== 'end of query' && word !== 'token');
+  const words = list.split(', ').filter((word) => !['', 'token', 'end of query'].includes(word));
   if (words.some((word) => word.startsWith('expression'))) return '; an expression is missing';
   if (words.length > 0 && words.length <= 4) return `; ${words.join(' or ')} is`;
   return before === undefined ? '' : ` after ${before.text}`;
