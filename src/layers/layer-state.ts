@@ -25,6 +25,8 @@ export interface ModelRecord {
   readonly keysRecomputed: number;
   readonly rebuilds: number;
   readonly lastMs: number;
+  /** How long its last build in full took. */
+  readonly buildMs: number;
   /** The build or refresh that made all of its rows; those of later ones have changed since. */
   readonly build: number;
   /** Columns that tell its rows apart, where they are known and all of them can be seen. */
@@ -56,10 +58,12 @@ interface StoredAttempt {
 
 const modelPrefix = 'layers/model/';
 const attemptKey = 'layers/attempt';
+const buildKey = 'layers/build';
 
 /** The layers' part of the catalog. */
 export class LayerState {
   readonly #catalog: Catalog;
+  #build = 0;
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
@@ -90,10 +94,10 @@ export class LayerState {
    */
   async beginAttempt(from: LayersCut['from']): Promise<Attempt> {
     const last = this.#catalog.get<StoredAttempt>(attemptKey);
-    const build = (last?.build ?? 0) + 1;
+    const build = this.#takeBuild();
     const isRepeat = last !== undefined && (last.from === String(from.version) || !last.isDone);
     const begun: StoredAttempt = { build, from: String(from.version), isDone: false };
-    await this.#catalog.put(attemptKey, begun);
+    await this.#catalog.batch({ [attemptKey]: begun, [buildKey]: build });
     return { build, since: from.build, isRepeat };
   }
 
@@ -109,11 +113,15 @@ export class LayerState {
 
   /** A number for a build outside of a refresh, larger than all before it. */
   async nextBuild(): Promise<number> {
-    const last = this.#catalog.get<StoredAttempt>(attemptKey);
-    const build = (last?.build ?? 0) + 1;
-    const idle: StoredAttempt = { build, from: '', isDone: true };
-    await this.#catalog.put(attemptKey, last === undefined ? idle : { ...last, build });
+    const build = this.#takeBuild();
+    await this.#catalog.put(buildKey, build);
     return build;
+  }
+
+  /** Refreshes and the work beside them take numbers at the same time, so what is stored may be behind. */
+  #takeBuild(): number {
+    this.#build = Math.max(this.#build, currentBuild(this.#catalog)) + 1;
+    return this.#build;
   }
 }
 
@@ -144,6 +152,7 @@ export function recordOf(
     keysRecomputed: before?.keysRecomputed ?? 0,
     rebuilds: (before?.rebuilds ?? 0) + 1,
     lastMs: built.ms,
+    buildMs: built.ms,
     build: built.build,
     ...(key && { key }),
   };
@@ -157,7 +166,7 @@ function visibleKey({ model, key, relation }: CompiledModel): readonly string[] 
 
 /** The number of the newest attempt or build. */
 export function currentBuild(catalog: Catalog): number {
-  return catalog.get<StoredAttempt>(attemptKey)?.build ?? 0;
+  return catalog.get<number>(buildKey) ?? 0;
 }
 
 export function modelOf(record: ModelRecord): ModelFile {

@@ -49,6 +49,8 @@ export interface Layers {
   rollback(number: number): Promise<void>;
   /** There is something for a refresh to do, whatever has changed: a model's time has come, or a job is done. */
   isDue(): boolean;
+  /** Resolves when nothing is being worked on beside the refreshes; a refresh's signal ends that early. */
+  idle(): Promise<void>;
   /** Brings models from one cut to the next: those that are due and have not too much to do. */
   refresh(cut: LayersCut, signal: AbortSignal): Promise<RefreshReport>;
   /** Builds every direct and indirect reader of these tables anew: their rows have no usable history. */
@@ -93,7 +95,11 @@ export interface PlannedModel {
   readonly name: string;
   readonly layer: LayerName;
   readonly file: string;
-  readonly change: 'added' | 'changed' | 'removed' | 'unchanged';
+  readonly change: 'added' | 'changed' | 'removed' | 'renamed' | 'unchanged';
+  /** What of it has changed, in words: `filter`, `new at the end: city`. */
+  readonly what?: string;
+  /** Of what will be built. */
+  readonly estimate?: BuildEstimate;
   /** Maintained by affected keys, or rebuilt as a whole when something it reads changes. */
   readonly way: 'keys' | 'rebuild';
   readonly why: string;
@@ -101,6 +107,13 @@ export interface PlannedModel {
   readonly reads: readonly string[];
   /** Statements that create (or drop) what it stores. */
   readonly ddl: readonly string[];
+}
+
+export interface BuildEstimate {
+  readonly rows: number;
+  readonly ms: number;
+  /** From an earlier build of the same model. */
+  readonly isMeasured: boolean;
 }
 
 export interface RefreshReport {

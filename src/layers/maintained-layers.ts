@@ -3,6 +3,7 @@ import { CdcError } from '../errors.ts';
 import { clearMarker, closeAttempt, createMarker, setMarker } from './attempt-marker.ts';
 import { atOf, isRefusal } from './beside-job.ts';
 import { BesideWork } from './beside-work.ts';
+import { BuildEstimates, tableSizes } from './build-estimate.ts';
 import { BuiltModels } from './built-models.ts';
 import { CutChanges } from './cut-changes.ts';
 import { DeltaHistory } from './delta-history.ts';
@@ -72,7 +73,9 @@ export class MaintainedLayers implements Layers {
   }
 
   async plan(): Promise<LayersPlan> {
-    return planModels(await this.#planInput());
+    const input = await this.#planInput();
+    const sizes = await tableSizes(this.#setup.engine);
+    return planModels(input, new BuildEstimates(sizes, input.records));
   }
 
   async apply(signal: AbortSignal, { isAsked = true }: ApplyOptions = {}): Promise<void> {
@@ -113,6 +116,10 @@ export class MaintainedLayers implements Layers {
       if (isLeft) return !this.#beside.isBusy && this.#beside.isRetryDue(nowMs);
       return at !== undefined && due.has(name);
     });
+  }
+
+  idle(): Promise<void> {
+    return this.#beside.done();
   }
 
   async refresh(cut: LayersCut, signal: AbortSignal): Promise<RefreshReport> {

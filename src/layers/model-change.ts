@@ -18,10 +18,10 @@ export interface ModelChange {
   readonly models: readonly Omit<ChangedModel, 'rows'>[];
 }
 
-/** Models all of whose tables are there are brought; the others wait for a snapshot to finish. */
-export function planChange(input: PlanInput): ModelChange {
+/** `ready`: only models all of whose tables are there; the others wait for a snapshot to finish. */
+export function planChange(input: PlanInput, which: 'ready' | 'all' = 'ready'): ModelChange {
   const { records, files } = input;
-  const all = readyModels(input);
+  const all = which === 'all' ? input.compiled : readyModels(input);
   const names = new Set(files.map(({ name }) => name));
   const isBuilt = ({ model, storage }: CompiledModel) => sourceOf(records, storage, model.name);
   const made = all.filter((compiled) => isBuilt(compiled) === undefined);

@@ -1,13 +1,15 @@
 import type { TableId } from '../change/table-id.ts';
 import type { Problem } from '../errors.ts';
+import type { BuildEstimates } from './build-estimate.ts';
 import { auditProblems, type BrokenAudit } from './layer-audits.ts';
 import type { ModelRecord } from './layer-state.ts';
 import type { LayersPlan, PlannedModel } from './layers.ts';
 import { type LintOptions, lintModels } from './lint.ts';
+import { planChange } from './model-change.ts';
 import type { ModelFile } from './model-file.ts';
 import { problemAt } from './model-file.ts';
 import type { ModelSet } from './model-set.ts';
-import { dropTables, dropView, modelDdl } from './node-storage.ts';
+import { dropView, modelDdl } from './node-storage.ts';
 
 /** The files as they are, beside what is built. */
 export interface PlanInput extends ModelSet {
@@ -21,32 +23,27 @@ export interface PlanInput extends ModelSet {
 }
 
 /** What `apply` would do with every model, and every problem of the files. */
-export function planModels(input: PlanInput): LayersPlan {
-  const { compiled, failed, files, records } = input;
+export function planModels(input: PlanInput, estimates: BuildEstimates): LayersPlan {
+  const { compiled, failed, files } = input;
+  const change = planChange(input, 'all');
+  const changed = new Map(change.models.map((model) => [model.name, model]));
   const read = new Set(compiled.flatMap(({ reads }) => reads));
   const kept = compiled.map((each): PlannedModel => {
-    const record = records.get(each.model.name);
-    const isSame = record?.fingerprint === each.fingerprint && !record.error;
     const { way, why, key, reads } = each;
     const { name, layer, file } = each.model;
-    const change = record === undefined ? 'added' : isSame ? 'unchanged' : 'changed';
+    const { change: kind = 'unchanged', what } = changed.get(name) ?? {};
+    const isMade = change.made.includes(each);
     return {
-      name,
-      layer,
-      file,
-      change,
-      way,
-      why,
-      key,
-      reads,
-      ddl: isSame ? [] : modelDdl(each, read.has(name)),
+      ...{ name, layer, file, way, why, key, reads },
+      change: kind === 'restored' ? 'changed' : kind,
+      ...(what !== undefined && { what }),
+      ...(isMade && { estimate: estimates.of(each) }),
+      ddl: isMade ? modelDdl(each, read.has(name)) : [],
     };
   });
-  const names = new Set(files.map(({ name }) => name));
-  const removed = [...records.values()].filter(({ name }) => !names.has(name));
-  const gone = removed.map((record): PlannedModel => {
-    const { name, layer, file, way, why } = record;
-    const ddl = [dropView(name), ...dropTables(record)];
+  const removed = change.removed.filter(({ name }) => changed.get(name)?.change === 'removed');
+  const gone = removed.map(({ name, layer, file, way, why }): PlannedModel => {
+    const ddl = [dropView(name)];
     return { name, layer, file, change: 'removed', way, why, key: [], reads: [], ddl };
   });
   const mistakes = [...input.problems, ...[...failed.values()].flat()];

@@ -39,12 +39,11 @@ export async function refreshModels(
       if (missing !== undefined) {
         return idleRun({ ...record, error: `It reads ${missing}, which has stopped.` }, 'failed');
       }
+      // Rows of a model that is left now come with builds of their own later: who reads it must remember since when.
+      if (compiled.reads.some((read) => left.has(read))) return idleRun(record, 'deferred');
       const hasNews =
         record.at !== undefined || compiled.reads.some((read) => changes.hasChanged(read));
-      if (isLeft && !hasNews) return idleRun(record);
-      if (isLeft || compiled.reads.some((read) => left.has(read))) {
-        return idleRun(record, 'deferred');
-      }
+      if (isLeft) return idleRun(record, hasNews ? 'deferred' : 'none');
       return refresher.run(subject);
     }
   });

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { renderPosition } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
+import { CdcError } from '../errors.ts';
 import type { LoadStep } from '../load/load-step.ts';
 import type { Logger } from '../ops/logger.ts';
 import { Capture } from './capture.ts';
@@ -152,6 +153,16 @@ export class Pipeline implements AsyncDisposable {
   async applyLayers(signal: AbortSignal): Promise<void> {
     this.#settled.resume(this.stages.log, this.stages.loader, this.#warehouse.publishedTables());
     await this.stages.layers.apply(signal);
+  }
+
+  /** Puts the models back as they were before a change; the pipeline must not be running. */
+  async rollbackLayers(change: number, signal: AbortSignal): Promise<void> {
+    this.#settled.resume(this.stages.log, this.stages.loader, this.#warehouse.publishedTables());
+    const { layers } = this.stages;
+    if (this.cut === undefined) {
+      throw new CdcError('CDC_NOT_INITIALIZED', 'Rolling back: nothing has been built yet.');
+    }
+    await Promise.all([layers.rollback(change), this.#warehouse.refreshOnce(signal)]);
   }
 
   /** Rebuilds the models that were asked for; the pipeline must not be running. */

@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
-import type { LayersPlan } from '../layers/layers.ts';
+import { LayerHistory } from '../layers/layer-history.ts';
+import type { AppliedChange, LayersPlan } from '../layers/layers.ts';
 import type { Logger } from '../ops/logger.ts';
 import { openProjectLayers } from './compose.ts';
-import { requestApplyLayers } from './control.ts';
+import { requestApplyLayers, requestRollback } from './control.ts';
 import { openLog } from './open-log.ts';
 import { Pipeline } from './pipeline.ts';
 import { assertNoErrors } from './preflight.ts';
@@ -40,4 +41,42 @@ export async function applyLayers(
   await using pipeline = await Pipeline.open(config, { logger });
   await pipeline.applyLayers(signal);
   return plan;
+}
+
+/** What has been applied, oldest first, and which of it can be undone. */
+export interface LayersHistory {
+  readonly changes: readonly (AppliedChange & { readonly canRollBack: boolean })[];
+}
+
+export async function layersHistory(config: ProjectConfig): Promise<LayersHistory> {
+  await using catalog = await openCatalog(join(config.stateFolder, 'catalog'), { readOnly: true });
+  const history = new LayerHistory(catalog);
+  const changes = history.changes();
+  const kept = new Set(history.retired().keys());
+  const isKept = ({ number }: AppliedChange) =>
+    changes
+      .filter((change) => change.number >= number)
+      .every(({ models }) =>
+        models.every(({ before }) => before === undefined || kept.has(before)),
+      );
+  return { changes: changes.map((change) => ({ ...change, canRollBack: isKept(change) })) };
+}
+
+/**
+ * Puts the models back as they were before a change, with their rows; `cdc run` brings them to the present. Beside a running
+ * one it is that process that does it.
+ */
+export async function rollbackLayers(
+  config: ProjectConfig,
+  change: number,
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<LayersHistory> {
+  if (findRunner(config, 'layers') !== undefined) {
+    await using catalog = await openCatalog(join(config.stateFolder, 'catalog'));
+    await requestRollback(catalog, change, signal);
+  } else {
+    await using pipeline = await Pipeline.open(config, { logger });
+    await pipeline.rollbackLayers(change, signal);
+  }
+  return layersHistory(config);
 }

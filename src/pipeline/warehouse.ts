@@ -88,11 +88,23 @@ export class Warehouse {
     });
   }
 
-  async #runOnce(signal: AbortSignal): Promise<void> {
-    const { loader, log, settle, onLoad } = this.#options;
-    // After a start or a crash, what was loaded but perhaps not published is refreshed again.
+  /** Brings the models to what is loaded, without a look at their files; for a process that does nothing else. */
+  async refreshOnce(signal: AbortSignal): Promise<void> {
+    this.#begin();
+    this.#isFirstRefresh = false;
+    await this.#refresh(signal);
+  }
+
+  /** After a start or a crash, what was loaded but perhaps not published is refreshed again. */
+  #begin(): void {
+    const { log, settle } = this.#options;
     for (const table of log.schemas().keys()) this.#touched.add(table);
     settle(undefined);
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<void> {
+    const { loader, log, settle, onLoad } = this.#options;
+    this.#begin();
     let due = loadedPosition(log, loader) !== undefined;
     while (!signal.aborted) {
       if (due) await this.#refresh(signal);

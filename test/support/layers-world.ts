@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MemoryCatalog } from '../../src/catalog/memory-catalog.ts';
 import type { TableSchema } from '../../src/change/table-schema.ts';
-import { type Layers, type LayersSetup, openLayers } from '../../src/layers/layers.ts';
+import {
+  type Layers,
+  type LayersCut,
+  type LayersSetup,
+  openLayers,
+} from '../../src/layers/layers.ts';
 import { layersOptions } from '../../src/layers/options.ts';
 import { currentBuild } from '../../src/layers/published-models.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
@@ -134,8 +139,8 @@ export class LayersWorld implements AsyncDisposable {
   }
 
   /** Refreshes to what has been written; the cut counts as published when that succeeds. */
-  async refresh(layers: Layers, signal: AbortSignal = never) {
-    const cut = { from: this.#published, to: this.#version, tables: this.#touched };
+  async refresh(layers: Layers, signal: AbortSignal = never, more: Partial<LayersCut> = {}) {
+    const cut = { from: this.#published, to: this.#version, tables: this.#touched, ...more };
     const report = await layers.refresh(cut, signal);
     this.#published = { version: this.#version, build: currentBuild(this.catalog) };
     this.#touched = new Set();

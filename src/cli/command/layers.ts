@@ -5,6 +5,7 @@ import { renderApplied, renderPlan } from '../presenter/plan.ts';
 import { exitCodeOfProblems } from './check.ts';
 import { example, type JsonOption, jsonFlag } from './command-options.ts';
 import { registerLayersExplain } from './layers-explain.ts';
+import { registerLayersHistory } from './layers-history.ts';
 import { registerLayersLineage } from './layers-lineage.ts';
 import { registerLayersTest } from './layers-test.ts';
 
@@ -24,7 +25,7 @@ export function registerLayers(program: Command, context: CommandContext): void 
     });
   layers
     .command('apply')
-    .description('Build the models that were added or changed, and drop those removed.')
+    .description('Build the models that were added or changed, and take away those removed.')
     .option('--yes', 'do it; without this only the plan is shown')
     .option(...jsonFlag)
     .addHelpText('after', example('cdc layers apply --yes'))
@@ -36,6 +37,7 @@ export function registerLayers(program: Command, context: CommandContext): void 
         context.exitCode = exitCodeOf(new CdcError('CDC_USAGE', ''));
       }
     });
+  registerLayersHistory(layers, context);
   registerLayersLineage(layers, context);
   registerLayersTest(layers, context);
   registerLayersExplain(layers, context);

@@ -1,7 +1,7 @@
-import type { LayersPlan } from '../../layers/layers.ts';
+import type { BuildEstimate, LayersPlan } from '../../layers/layers.ts';
 import { renderProblem } from '../render-error.ts';
 import { printable } from './display-width.ts';
-import { formatCounted } from './format.ts';
+import { formatCounted, formatMs } from './format.ts';
 import type { Style } from './style.ts';
 import { renderTable } from './table.ts';
 
@@ -27,12 +27,17 @@ export function renderPlan(plan: LayersPlan, style: Style): string {
 
 function renderModels({ models }: LayersPlan, style: Style): string {
   if (models.length === 0) return 'no models under layers/\n';
-  const columns = [{ title: 'model' }, { title: 'change' }, { title: 'way' }, { title: 'why' }];
-  const rows = models.map(({ name, change, way, why }) => [
-    printable(name),
-    change,
-    way,
-    printable(why),
+  const columns = [
+    ...[{ title: 'model' }, { title: 'change' }, { title: 'what' }, { title: 'to build' }],
+    ...[{ title: 'way' }, { title: 'why' }],
+  ];
+  const rows = models.map(({ name, change, what = '', estimate, way, why }) => [
+    ...[printable(name), change, printable(what), estimate ? renderEstimate(estimate) : ''],
+    ...[way, printable(why)],
   ]);
   return renderTable(columns, rows, style);
+}
+
+function renderEstimate({ rows, ms, isMeasured }: BuildEstimate): string {
+  return `${isMeasured ? '' : '~ '}${formatCounted(rows, 'row')}, ${formatMs(ms)}`;
 }
