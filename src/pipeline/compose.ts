@@ -22,6 +22,7 @@ import { KafkaSource } from '../source/kafka/kafka-source.ts';
 import { MysqlSource } from '../source/mysql/mysql-source.ts';
 import type { Source } from '../source/source.ts';
 import { streamCheckpoint } from './capture-state.ts';
+import { HistoryKeeper } from './history-keeper.ts';
 import { LoadShare, type ShareParts } from './load-share.ts';
 import { LocalShares } from './local-shares.ts';
 import { openLog } from './open-log.ts';
@@ -68,6 +69,7 @@ export function openStages(
     const { catalog, log } = await openLogStages(config, logger, keep);
     const source = keep(openSource(config, logger, log));
     const { engine, ods } = await openWarehouse(config, logger, keep);
+    keep(new HistoryKeeper(config, { engine, catalog, logger }));
     const parts = { log, ods, options: config.load, logger };
     const loader =
       config.log.type === 'embedded'

@@ -11,6 +11,7 @@ import {
   processName,
   type WarehouseStages,
 } from './compose.ts';
+import { HistoryKeeper } from './history-keeper.ts';
 import { RemoteLoader } from './remote-loader.ts';
 import { acquireRole, assertRolePossible, type RoleLock } from './roles.ts';
 import { SettledTables } from './settled-tables.ts';
@@ -25,6 +26,7 @@ export class LayersRole implements AsyncDisposable {
   readonly #loader: RemoteLoader;
   readonly #warehouse: Warehouse;
   readonly #settled: SettledTables;
+  readonly #history: HistoryKeeper;
   readonly #lock: RoleLock;
   readonly #logger: Logger;
   readonly #errors = new RecentErrors();
@@ -47,7 +49,8 @@ export class LayersRole implements AsyncDisposable {
         ownerId: processName(),
         logger,
       });
-      return new LayersRole(logger, { stages, layers, loader, settled, lock });
+      const history = new HistoryKeeper(config, { engine, catalog, logger });
+      return new LayersRole(logger, { stages, layers, loader, settled, history, lock });
     } catch (error) {
       await stages?.[Symbol.asyncDispose]();
       lock.release();
@@ -62,10 +65,12 @@ export class LayersRole implements AsyncDisposable {
       readonly layers: Layers;
       readonly loader: RemoteLoader;
       readonly settled: SettledTables;
+      readonly history: HistoryKeeper;
       readonly lock: RoleLock;
     },
   ) {
-    const { stages, layers, loader, settled, lock } = parts;
+    const { stages, layers, loader, settled, history, lock } = parts;
+    this.#history = history;
     this.#stages = stages;
     this.#layers = layers;
     this.#loader = loader;
@@ -121,6 +126,7 @@ export class LayersRole implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#loader[Symbol.asyncDispose]();
+    await this.#history[Symbol.asyncDispose]();
     await this.#stages[Symbol.asyncDispose]();
     this.#lock.release();
   }

@@ -61,4 +61,11 @@ test('a number is explained beside a running cdc run, down to rows and places of
     running.kill('SIGTERM');
   }
   expect((await ended).exitCode).toBe(0);
+  // Changes of a model that nobody reads are in the engine's memory while it lives.
+  const report = ['layers', 'explain', 'ads.region_report', '--key', 'region=north'];
+  const kept = JSON.parse(await project.succeed(...report, '--since', 'all', '--json'));
+  expect(kept.history.steps.map(({ kind }: { kind: string }) => kind)).toEqual([
+    'changed',
+    'changed',
+  ]);
 }, 300_000);
