@@ -4,6 +4,7 @@ import { CdcError } from '../errors.ts';
 import { type ColumnChange, type ModelImpact, modelImpacts } from '../layers/lineage/impact.ts';
 import type { ColumnNode } from '../layers/lineage/lineage-graph.ts';
 import { traceModels } from '../layers/lineage/lineage-models.ts';
+import { renderEmptyTable, type TypedColumn } from '../layers/relation.ts';
 import type { SqlEngine } from '../layers/sql-engine.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { CommonSinkOptions } from '../sink/common-options.ts';
@@ -48,12 +49,13 @@ async function impactOf(
   config: ProjectConfig,
   project: ProjectLineage,
   engine: SqlEngine,
-  { name, change }: { readonly name: string; readonly change: ColumnChange },
+  { name, change: wanted }: { readonly name: string; readonly change: ColumnChange },
 ): Promise<ImpactReport> {
   const { graph, models: before, files, tables } = project;
   const { start, notes } = capturedColumn(project, name);
   const { table, column } = start;
-  if (change.kind === 'type') await assertType(engine, change.type);
+  const change: ColumnChange =
+    wanted.kind === 'drop' ? wanted : { kind: 'type', type: await readType(engine, wanted.type) };
   const columns = tables.get(table) ?? [];
   const changed =
     change.kind === 'drop'
@@ -113,17 +115,18 @@ function capturedColumn(project: ProjectLineage, name: string) {
   return { start, notes };
 }
 
-async function assertType(engine: SqlEngine, type: string): Promise<void> {
-  try {
-    await engine.rows(`SELECT defaultValueOfTypeName({type:String}) FORMAT Null`, {
-      params: { type },
-    });
-  } catch (error) {
-    if (!(error instanceof CdcError) || error.code !== 'CDC_ENGINE_REJECTED') throw error;
-    throw new CdcError('CDC_USAGE', `${type} is no type of the warehouse.`, {
-      remedy: 'Write one of ClickHouse, such as Int64, Decimal(18, 2) or Nullable(String).',
-    });
-  }
+/** The type in the engine's own spelling. */
+async function readType(engine: SqlEngine, type: string): Promise<string> {
+  const table = renderEmptyTable([{ name: 'value', type }]);
+  const described = await engine.rows<TypedColumn>(`DESCRIBE TABLE ${table}`).catch((error) => {
+    if (error instanceof CdcError && error.code === 'CDC_ENGINE_REJECTED') return [];
+    throw error;
+  });
+  const [only] = described;
+  if (described.length === 1 && only !== undefined) return only.type;
+  throw new CdcError('CDC_USAGE', `${type} is no type of the warehouse.`, {
+    remedy: 'Write one of ClickHouse, such as Int64, Decimal(18, 2) or Nullable(String).',
+  });
 }
 
 function sinkImpacts(
@@ -138,7 +141,7 @@ function sinkImpacts(
   const what = change.kind === 'drop' ? 'loses' : 'gets another type for';
   const settings = overrides.filter((each) => parseTablePatterns([each.tables]).matches(table));
   const isNamed = settings.some(({ columns, keep, filter }) => {
-    const words = JSON.stringify([columns, keep, filter]).match(/\w+/gu) ?? [];
+    const words: readonly string[] = JSON.stringify([columns, keep, filter]).match(/\w+/gu) ?? [];
     return words.includes(column);
   });
   const named = isNamed ? '; the overrides of the sink name the column: edit them' : '';
@@ -175,9 +178,9 @@ function whatToDo(
   const files = stopped.map(({ file }) => file).join(', ');
   return [
     isDrop
-      ? `Edit ${files} so that they do without ${table}.${column}.`
-      : `Edit ${files} so that they are right with both types, for example with toString(${column}) or a CAST.`,
+      ? `Take ${table}.${column} out of ${files}.`
+      : `Make ${files} right for both types, for example with toString(${column}) or a CAST.`,
     '`cdc layers plan` shows what that rebuilds; `cdc layers apply --yes` does it.',
-    `Only then ${source}. Done in the other order, these models and their readers stand still at their last good state until they are applied.`,
+    `Only then ${source}. Done in the other order, they and their readers stand still at their last good state until they are applied.`,
   ];
 }
