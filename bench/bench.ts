@@ -1,4 +1,4 @@
-// npm run bench [-- snapshot|catchup|freshness|kafka|sinks ... [--only store ...]]: measures on this machine, checks
+// npm run bench [-- snapshot|catchup|freshness|kafka|layers|layers-steady|layers-memory|sinks ... [--only store ...]]: measures on this machine, checks
 // the contents, and writes docs/benchmarks.md. Everything shares the machine: server, tool and engine.
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
@@ -7,6 +7,9 @@ import { findMariadb, installMariadb } from '../src/demo/server/mariadb-program.
 import { measureCatchUp } from './catch-up.ts';
 import { measureFreshness } from './freshness.ts';
 import { measureKafka } from './kafka.ts';
+import { measureLayers } from './layers.ts';
+import { measureLayersMemory } from './layers-memory.ts';
+import { measureSteady } from './layers-steady.ts';
 import { measureLimits } from './limits.ts';
 import { measureSinks } from './sinks.ts';
 import { measureSnapshot } from './snapshot.ts';
@@ -26,6 +29,9 @@ const scenarios = {
   catchup: measureCatchUp,
   freshness: measureFreshness,
   kafka: measureKafka,
+  layers: measureLayers,
+  'layers-steady': measureSteady,
+  'layers-memory': measureLayersMemory,
   sinks: () => measureSinks(stores),
 } as const;
 
