@@ -50,13 +50,12 @@ function renderCandidates({ model, candidates = [], hasMore }: Explanation, styl
 }
 
 function renderTitle(explanation: Explanation, style: Style, now: Date): string {
-  const { model, key = {}, description, goneAt, found } = explanation;
+  const { model, key = {}, description, goneAt, found, history } = explanation;
   const title = `${style.bold(printable(model))}  ${renderKey(key)}\n`;
   const about = description === null ? '' : `${style.dim(printable(description))}\n`;
-  const gone =
-    found === 'gone'
-      ? `${style.yellow('The row is gone')}${goneAt ? ` since ${renderCut(goneAt, now)}` : ''}; as it was last:\n`
-      : '';
+  const since = goneAt ? ` since ${renderCut(goneAt, now)}` : '';
+  const last = history === undefined ? '; as it was last:' : '';
+  const gone = found === 'gone' ? `${style.yellow('The row is gone')}${since}${last}\n` : '';
   return title + about + gone;
 }
 
