@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ModelRecord } from './layer-state.ts';
 import type { LayersCut } from './layers.ts';
+import { layerNames } from './model-file.ts';
 
 /** One time that models were added, changed, removed, or put back. */
 export interface AppliedChange {
@@ -103,6 +104,16 @@ export class LayerHistory {
       const model = retired.get(storage);
       if (model) await this.#catalog.put(retiredPrefix + storage, { ...model, isStale: true });
     }
+  }
+
+  /** Versions retired before then that read other models: the changes of those are not kept for longer. */
+  async markOutdated(beforeMs: number): Promise<void> {
+    const times = new Map(this.changes().map(({ number, atMs }) => [number, atMs]));
+    const outdated = [...this.retired()].filter(([, { record, change, isStale }]) => {
+      const readsModels = layerNames.some((layer) => record.sql.includes(`${layer}.`));
+      return readsModels && isStale !== true && (times.get(change) ?? 0) < beforeMs;
+    });
+    await this.markStale(outdated.map(([storage]) => storage));
   }
 
   /** The state of the files that a rollback has turned away from: they are not followed until they change. */

@@ -37,6 +37,7 @@ import { VerifiedLayers, type VerifiedLayersOptions } from './verified-layers.ts
 
 /** Refreshes between two tidyings. */
 const tidyEvery = 50;
+const hourMs = 3_600_000;
 
 /** Something asked for between two refreshes. */
 interface Asked {
@@ -347,7 +348,9 @@ export class MaintainedLayers implements Layers {
     await this.#deltas.keep(signal);
     const places = [...this.#built.records().values()].flatMap(({ at }) => at?.build ?? []);
     const needed = Math.min(since, ...places);
-    await this.#deltas.prune({ build, needed }, Date.now(), signal);
+    const nowMs = Date.now();
+    await this.#deltas.prune({ build, needed }, nowMs, signal);
+    await this.#beside.history.markOutdated(nowMs - options.historyHours * hourMs);
     for (const { tables } of nodes) {
       await engine.command(`TRUNCATE TABLE IF EXISTS ${tables.keys}`, { signal });
     }

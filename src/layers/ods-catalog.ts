@@ -65,7 +65,6 @@ function odsRelation(
     physical: odsTable(table),
     columns,
     key,
-    isKeyed: true,
     changeColumn: hasArrival ? arrivalColumn : versionColumn,
   };
 }

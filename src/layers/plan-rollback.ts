@@ -63,9 +63,7 @@ export function planRollback(
     const old = retired.get(before);
     if (old === undefined || old.isStale) {
       const why =
-        old === undefined
-          ? 'its tables are gone'
-          : 'a table that it reads has been read again since';
+        old === undefined ? 'its tables are gone' : 'what has changed since is not known any more';
       throw new CdcError(
         'CDC_LAYERS_NOT_KEPT',
         `Rolling back change ${number}: ${name} cannot be put back, ${why}.`,

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { renderPosition } from '../change/position.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import type { Layers } from '../layers/layers.ts';
 import { StateTable } from '../load/clickhouse/state-table.ts';
@@ -16,7 +15,7 @@ import { RemoteLoader } from './remote-loader.ts';
 import { acquireRole, assertRolePossible, type RoleLock } from './roles.ts';
 import { SettledTables } from './settled-tables.ts';
 import { emptyStatus, type StatusReport, storeStatus } from './status.ts';
-import { RecentErrors } from './status-parts.ts';
+import { layersStatus, RecentErrors } from './status-parts.ts';
 import { type Cut, Warehouse } from './warehouse.ts';
 
 /** ODS -> layers, in a process of its own, which leads the loaders from cut to cut. Needs no source. */
@@ -116,9 +115,7 @@ export class LayersRole implements AsyncDisposable {
     return {
       ...emptyStatus,
       running: { pid: process.pid, since: this.#lock.since },
-      layers: this.#layers
-        .status()
-        .map((layer) => ({ ...layer, cut: cut ? renderPosition(cut.position) : null })),
+      layers: layersStatus(this.#layers, cut),
       errors: this.#errors.list(),
       updatedAt: new Date().toISOString(),
     };

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { renderPosition } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { CdcError } from '../errors.ts';
@@ -17,6 +16,7 @@ import { startStreaming } from './start-streaming.ts';
 import { emptyStatus, type StatusReport, storeStatus } from './status.ts';
 import {
   freshnessStatus,
+  layersStatus,
   logStatus,
   pausedErrors,
   RecentErrors,
@@ -190,9 +190,7 @@ export class Pipeline implements AsyncDisposable {
       consumers: this.#consumers,
       snapshot: snapshotStatus(log),
       unmatched: unmatchedStatus(log),
-      layers: layers
-        .status()
-        .map((layer) => ({ ...layer, cut: cut ? renderPosition(cut.position) : null })),
+      layers: layersStatus(layers, cut),
       sinks: this.stages.sinks.status(),
       errors: [...stoppedErrors(log), ...pausedErrors(loader.paused()), ...this.#errors.list()],
       updatedAt: new Date().toISOString(),

@@ -21,7 +21,7 @@ export class SourcePlaces {
 
   async of(table: TableId, version: Version): Promise<Place> {
     const isRead = this.#isOfSnapshot(table, version);
-    const place = { version: version.toString(), position: this.#render(version) };
+    const place = { version: version.toString(), position: renderVersion(version, this.#sample) };
     if (isRead) return { ...place, origin: 'snapshot', committedAt: null };
     const committedAt = this.#found.get(version) ?? this.#committedAt(version);
     this.#found.set(version, committedAt);
@@ -31,15 +31,6 @@ export class SourcePlaces {
   #isOfSnapshot(table: TableId, version: Version): boolean {
     const snapshot = this.#log.checkpoint<TableSnapshot>(snapshotPrefix + table);
     return snapshot !== undefined && version <= versionOf(snapshot.highWatermark);
-  }
-
-  #render(version: Version): string {
-    const { epoch, fileNumber, offset } = unpackVersion(version);
-    const { file } = this.#sample;
-    const dot = file.lastIndexOf('.') + 1;
-    const digits = String(fileNumber).padStart(file.length - dot, '0');
-    const before = epoch === this.#sample.epoch ? '' : `epoch ${epoch} `;
-    return `${before}${file.slice(0, dot)}${digits}:${offset}`;
   }
 
   /** Entries of the stream have growing positions; chunks of snapshots may lie between them. */
@@ -77,4 +68,14 @@ export class SourcePlaces {
     }
     return undefined;
   }
+}
+
+/** `binlog.000003:5020`; `sample` is any position of the source, which tells what its files are called. */
+export function renderVersion(version: Version, sample: Position): string {
+  const { epoch, fileNumber, offset } = unpackVersion(version);
+  const { file } = sample;
+  const dot = file.lastIndexOf('.') + 1;
+  const digits = String(fileNumber).padStart(file.length - dot, '0');
+  const before = epoch === sample.epoch ? '' : `epoch ${epoch} `;
+  return `${before}${file.slice(0, dot)}${digits}:${offset}`;
 }

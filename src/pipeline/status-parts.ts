@@ -1,6 +1,7 @@
 import { type Position, renderPosition } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { CdcError } from '../errors.ts';
+import type { Layers } from '../layers/layers.ts';
 import type { PausedTable } from '../load/paused-tables.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import {
@@ -12,7 +13,9 @@ import {
 } from './capture-state.ts';
 import type { FreshnessProbe } from './freshness-probe.ts';
 import { unmatchedPrefix } from './routed-log.ts';
+import { renderVersion } from './source-places.ts';
 import type { StatusError, StatusReport } from './status.ts';
+import type { Cut } from './warehouse.ts';
 
 /** The last errors that were survived. */
 export class RecentErrors {
@@ -85,4 +88,13 @@ function tableError(of: {
 export function logStatus(log: ChangeLog, offset: number): StatusReport['log'] {
   const { entries, bytes, end } = log.stats();
   return { entries, bytes, behind: Math.max(0, end - offset) };
+}
+
+/** Each model with the place in the source that its rows are of. */
+export function layersStatus(layers: Layers, cut: Cut | undefined): StatusReport['layers'] {
+  return layers.status().map(({ at, ...layer }) => {
+    if (cut === undefined) return { ...layer, cut: null };
+    const place = at === undefined ? renderPosition(cut.position) : renderVersion(at, cut.position);
+    return { ...layer, cut: place };
+  });
 }

@@ -39,7 +39,7 @@ export interface StatusReport {
   readonly snapshot: readonly TableSnapshotStatus[];
   /** Rows left out so far because no route matched them. */
   readonly unmatched: readonly { readonly table: TableId; readonly rows: number }[];
-  readonly layers: readonly (LayerStatus & { readonly cut: string | null })[];
+  readonly layers: readonly (Omit<LayerStatus, 'at'> & { readonly cut: string | null })[];
   readonly sinks: readonly SinkStatus[];
   /** How far each table and model has been proven right by `cdc verify`. */
   readonly verified: readonly VerifiedThrough[];

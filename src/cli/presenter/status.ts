@@ -170,8 +170,12 @@ function layerRows(status: StatusReport): string[][] {
     formatCount(layer.rows),
     formatCount(layer.keysRecomputed),
     formatCount(layer.rebuilds),
-    layer.error === undefined ? (layer.cut ?? 'not built') : 'in error',
+    layer.error === undefined ? placeOf(layer) : 'in error',
   ]);
+}
+
+function placeOf({ cut, isCatchingUp }: StatusReport['layers'][number]): string {
+  return `${cut ?? 'not built'}${isCatchingUp ? ', catching up' : ''}`;
 }
 
 const verifiedColumns: readonly TableColumn[] = [
