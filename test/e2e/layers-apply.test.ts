@@ -1,0 +1,62 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { CdcProject, finished } from '../support/cdc-project.ts';
+import { createShop, shopModels } from '../support/shop.ts';
+import { openTempFolder } from '../support/temp-folder.ts';
+import { openTestDatabase } from '../support/test-database.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+test('models are changed and rolled back beside a running cdc run, with the flow going on', async () => {
+  await using database = await openTestDatabase();
+  await using folder = await openTempFolder();
+  await createShop(database, 60);
+  const project = await CdcProject.create(folder.path, database, { models: shopModels });
+  const ordersOf = async (table: string) => {
+    const report = JSON.parse(
+      await project.succeed('query', '--json', `SELECT count() AS n FROM ${table}`),
+    );
+    return Number(report.rows[0].n);
+  };
+  await project.succeed('init');
+  const running = project.start('run');
+  const ended = finished(running);
+  try {
+    await waitUntil('the run is there', async () => (await ordersOf('dwd.order_wide')) > 0, 60_000);
+    const before = await ordersOf('dwd.order_wide');
+    const file = join(folder.path, 'layers', 'dwd', 'order_wide.sql');
+    const sql = (shopModels['dwd/order_wide'] ?? '').replaceAll('{db}', database.name);
+    await writeFile(file, `${sql}\n-- only a few\nWHERE o.id <= 10`);
+    const plan = await project.succeed('layers', 'plan');
+    expect(plan).toMatch(/dwd\.order_wide +changed +filter +[\d,]+ rows, /);
+    const applied = project.start('layers', 'apply', '--yes');
+    await database.connection.query(
+      "INSERT INTO orders (id, customer_id, amount, status, created_at) VALUES (1000, 1, 5, 'paid', NOW())",
+    );
+    expect((await finished(applied)).exitCode).toBe(0);
+    expect(await ordersOf('dwd.order_wide')).toBe(10);
+
+    const { changes } = JSON.parse(await project.succeed('layers', 'history', '--json'));
+    expect(
+      changes.map(({ number, kind }: { number: number; kind: string }) => [number, kind]),
+    ).toEqual([
+      [1, 'apply'],
+      [2, 'apply'],
+    ]);
+    expect(await project.succeed('layers', 'rollback', '2')).toMatch(/dwd\.order_wide +restored/);
+    expect(await ordersOf('dwd.order_wide')).toBeGreaterThanOrEqual(before);
+    await waitUntil(
+      'the old version has come to the present',
+      async () => (await ordersOf('dwd.order_wide')) === before + 1,
+      60_000,
+    );
+    const refused = await finished(project.start('layers', 'rollback', '9'));
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain('There are 1, 2, 3: see `cdc layers history`.');
+    const verified = JSON.parse(await project.succeed('verify', '--json'));
+    expect(verified.ok).toBe(true);
+  } finally {
+    running.kill('SIGTERM');
+  }
+  expect((await ended).exitCode).toBe(0);
+}, 300_000);
