@@ -21,7 +21,7 @@ Exit codes:
   1    a temporary failure that did not pass (server unreachable): try again
   2    the command line, the project file or a model file is wrong; nothing was started
   3    someone has to act: a setting, a privilege, a full disk, a table
-  4    a check ran and found differences (verify)
+  4    a check ran and found differences (verify, layers test)
   70   a bug in cdc
   130  stopped at once by a second Ctrl-C
 `;
