@@ -6,6 +6,8 @@ import { type TokenRange, TokenRanges, UnsupportedSql } from './token-ranges.ts'
 /** A whole statement taken apart: named queries, and the SELECTs that UNION puts together. */
 export interface QueryText {
   readonly named: readonly NamedQuery[];
+  /** `expression AS name` of WITH. */
+  readonly aliases: readonly NamedExpression[];
   /** Everything after WITH. */
   readonly body: Span;
   /** The SELECTs of the body; one when there is no UNION. */
@@ -19,6 +21,11 @@ export interface NamedQuery {
   readonly name: string;
   /** Without the parentheses. */
   readonly query: Span;
+}
+
+export interface NamedExpression {
+  readonly name: string;
+  readonly expression: Span;
 }
 
 /** A query in parentheses inside a SELECT. */
@@ -35,7 +42,7 @@ export interface NestedQuery {
 export function readQuery(parsed: ParsedSql): QueryText {
   const ranges = new TokenRanges(parsed.tokens);
   const all = ranges.withoutParentheses({ first: 0, last: ranges.length - 1 });
-  const { named, first } = readNamed(ranges, all);
+  const { named, aliases, first } = readNamed(ranges, all);
   const body = { first, last: all.last };
   const { parts, words } = splitUnion(ranges, body);
   const isDistinct = words.some((word) => word === 'DISTINCT');
@@ -43,29 +50,38 @@ export function readQuery(parsed: ParsedSql): QueryText {
     throw new UnsupportedSql('it mixes UNION ALL and UNION DISTINCT');
   }
   const branches = parts.map((part) => ranges.span(ranges.withoutParentheses(part)));
-  return { named, body: ranges.span(body), branches, isDistinct };
+  return { named, aliases, body: ranges.span(body), branches, isDistinct };
 }
 
-function readNamed(ranges: TokenRanges, all: TokenRange): { named: NamedQuery[]; first: number } {
-  if (ranges.word(all.first) !== 'WITH') return { named: [], first: all.first };
+function readNamed(ranges: TokenRanges, all: TokenRange) {
   const named: NamedQuery[] = [];
-  let at = all.first + 1;
-  for (;;) {
-    const name = ranges.token(at);
-    const isQuery = ranges.word(at + 1) === 'AS' && ranges.word(at + 2) === '(';
-    if (name === undefined || name.word === 'RECURSIVE' || !isQuery) {
-      throw new UnsupportedSql('it uses WITH for an expression, or RECURSIVE');
-    }
-    const last = ranges.closing(at + 2);
-    let inner = at + 3;
+  const aliases: NamedExpression[] = [];
+  if (ranges.word(all.first) !== 'WITH') return { named, aliases, first: all.first };
+  if (ranges.word(all.first + 1) === 'RECURSIVE')
+    throw new UnsupportedSql('it uses WITH RECURSIVE');
+  let end = all.first;
+  while (end <= all.last && !isBodyStart(ranges, all, end)) end += 1;
+  for (const part of ranges.split({ first: all.first + 1, last: end - 1 }, ',')) {
+    let inner = part.first + 3;
     while (ranges.word(inner) === '(') inner += 1;
-    if (!queryWords.has(ranges.word(inner))) {
-      throw new UnsupportedSql('it uses WITH for an expression, or RECURSIVE');
+    const isNamed = ranges.word(part.first + 1) === 'AS' && ranges.word(part.first + 2) === '(';
+    const isQuery = isNamed && queryWords.has(ranges.word(inner));
+    const [name, last] = [ranges.token(part.first), ranges.token(part.last)];
+    if (isQuery && name !== undefined) {
+      const query = ranges.span({ first: part.first + 3, last: part.last - 1 });
+      named.push({ name: name.text, query });
+    } else if (ranges.word(part.last - 1) === 'AS' && last?.isName) {
+      const expression = ranges.span({ first: part.first, last: part.last - 2 });
+      aliases.push({ name: last.text, expression });
+    } else {
+      throw new UnsupportedSql('it uses WITH in a way that is not understood');
     }
-    named.push({ name: name.text, query: ranges.span({ first: at + 3, last: last - 1 }) });
-    if (ranges.word(last + 1) !== ',') return { named, first: last + 1 };
-    at = last + 2;
   }
+  return { named, aliases, first: end };
+}
+
+function isBodyStart(ranges: TokenRanges, all: TokenRange, index: number): boolean {
+  return ranges.depth(index) === ranges.depth(all.first) && ranges.word(index) === 'SELECT';
 }
 
 function splitUnion(
@@ -152,6 +168,72 @@ export function replaceNamed(sql: string, names: ReadonlyMap<string, string>): s
     const hasAlias = after === 'AS' || (next?.isName ?? false);
     const alias = hasAlias ? '' : ` AS ${sql.slice(token.start, token.end)}`;
     return [{ start: token.start, end: token.end, text: `${stage}${alias}` }];
+  });
+  return renderSpan(sql, { start: 0, end: sql.length }, edits);
+}
+
+/** The text with uses of named expressions replaced by what they stand for, outside of subqueries. */
+export function replaceAliases(
+  sql: string,
+  aliases: readonly { readonly name: string; readonly text: string }[],
+): string {
+  if (aliases.length === 0) return sql;
+  const { columns, tokens } = parseSql(sql);
+  const hidden = ['->', 'AS'];
+  const edits = columns.flatMap((use): Edit[] => {
+    const alias = use.table === undefined && aliases.find(({ name }) => name === use.name);
+    return alias ? [{ start: use.start, end: use.end, text: `(${alias.text})` }] : [];
+  });
+  const isHidden = tokens.some((token, index) => {
+    const isName = aliases.some(({ name }) => name === token.text);
+    const [before, after] = [tokens[index - 1]?.word ?? '', tokens[index + 1]?.word ?? ''];
+    return isName && (hidden.includes(after) || hidden.includes(before));
+  });
+  if (isHidden) throw new UnsupportedSql('it gives a name of WITH a second meaning');
+  return renderSpan(sql, { start: 0, end: sql.length }, edits);
+}
+
+/** Where FROM ends in one SELECT, its own words without those of subqueries. */
+function fromRange(ranges: TokenRanges): TokenRange | undefined {
+  const at = (words: ReadonlySet<string>, start: number) => {
+    for (let index = start; index < ranges.length; index += 1) {
+      if (
+        ranges.depth(index) === 0 &&
+        ranges.word(index - 1) !== '.' &&
+        words.has(ranges.word(index))
+      )
+        return index;
+    }
+    return ranges.length;
+  };
+  const from = at(new Set(['FROM']), 0);
+  return from < ranges.length ? { first: from + 1, last: at(afterFrom, from) - 1 } : undefined;
+}
+
+const afterFrom = new Set(
+  'PREWHERE WHERE GROUP HAVING WINDOW QUALIFY ORDER LIMIT OFFSET SETTINGS'.split(' '),
+);
+
+/** The text with one more join. */
+export function addJoin(sql: string, join: string): string {
+  const ranges = new TokenRanges(parseSql(sql).tokens);
+  const from = fromRange(ranges);
+  const end = from && ranges.span(from).end;
+  if (end === undefined) throw new UnsupportedSql('it has no FROM');
+  return renderSpan(sql, { start: 0, end: sql.length }, [{ start: end, end, text: ` ${join}` }]);
+}
+
+/** Tables in a list are cross joins. */
+export function withoutCommas(sql: string): string {
+  const { tokens } = parseSql(sql);
+  const ranges = new TokenRanges(tokens);
+  const from = fromRange(ranges);
+  if (from === undefined) return sql;
+  const inside = tokens.map((token, index) => ({ token, index })).slice(from.first, from.last + 1);
+  if (inside.some(({ token }) => token.word === 'ARRAY')) return sql;
+  const edits = inside.flatMap(({ token, index }): Edit[] => {
+    const isList = token.word === ',' && ranges.depth(index) === 0;
+    return isList ? [{ start: token.start, end: token.end, text: ' CROSS JOIN' }] : [];
   });
   return renderSpan(sql, { start: 0, end: sql.length }, edits);
 }

@@ -1,6 +1,7 @@
 import { quoteIdentifier } from '../engine/sql-quote.ts';
 import { aggregateCalls } from './aggregate-text.ts';
 import type { BoundSelect, Unit } from './binding.ts';
+import type { TypedColumn } from './relation.ts';
 import { renderStage } from './set-text.ts';
 import type { Edit, Span } from './sql-text.ts';
 import { UnsupportedSql } from './token-ranges.ts';
@@ -94,6 +95,46 @@ export function splitGroups(
       return `SELECT ${list} FROM ${renderStage(stage)} AS _groups${where}${renderTail(bound, edits)}`;
     },
   };
+}
+
+/** A SELECT DISTINCT without that word, and without what comes after the equal rows are one. */
+export function withoutDistinct(bound: BoundSelect): string {
+  const { itemList, from, where, groupBy, having, windowClause, qualify } = bound.select;
+  return [
+    `SELECT ${bound.text(itemList)} FROM ${bound.text(from)}`,
+    where ? ` WHERE ${bound.text(where)}` : '',
+    groupBy.length > 0 ? ` GROUP BY ${groupBy.map((group) => bound.text(group)).join(', ')}` : '',
+    having ? ` HAVING ${bound.text(having)}` : '',
+    windowClause ? ` WINDOW ${bound.text(windowClause)}` : '',
+    qualify ? ` QUALIFY ${bound.text(qualify)}` : '',
+  ].join('');
+}
+
+/** The order and limit of a SELECT DISTINCT over the stage of its distinct rows; undefined without a limit. */
+export function limitDistinct(
+  bound: BoundSelect,
+  outputs: readonly TypedColumn[],
+): ((stage: string) => string) | undefined {
+  const { items, orderBy, limits } = bound.select;
+  if (limits.length === 0) return undefined;
+  const canonical = items.map((item) => bound.canonical(item.expression));
+  const spans = [
+    ...orderBy.map(({ expression }) => expression),
+    ...limits.flatMap(({ by = [] }) => by),
+  ];
+  const edits = spans.map((span): Edit => {
+    const output = outputs[canonical.indexOf(bound.canonical(bound.meant(span)))];
+    const isStar = items.some((item) => item.isStar);
+    if (output === undefined || isStar) {
+      throw new UnsupportedSql('it orders SELECT DISTINCT by what is no output');
+    }
+    return { ...span, text: quoteIdentifier(output.name) };
+  });
+  const order = orderBy.map((item) => bound.text(item, edits)).join(', ');
+  const tail = limits.map((limit) => bound.text(limit, edits)).join(' ');
+  const names = outputs.map(({ name }) => quoteIdentifier(name)).join(', ');
+  const ordered = order === '' ? '' : ` ORDER BY ${order}`;
+  return (stage) => `SELECT ${names} FROM ${renderStage(stage)} AS _rows${ordered} ${tail}`;
 }
 
 /** Windows, QUALIFY and limits; an order without a limit means nothing for a table. */

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import {
+  addJoin,
   nestedQueries,
   readQuery,
+  replaceAliases,
   replaceNamed,
+  withoutCommas,
   withoutRightJoin,
 } from '../../../src/layers/query-text.ts';
 import { parseSql } from '../../../src/layers/sql-parser.ts';
@@ -50,10 +53,39 @@ LEFT JOIN ((SELECT c FROM x.w)) ON c = a WHERE a IN (SELECT d FROM x.v) AND NOT 
     ['SELECT 1 INTERSECT SELECT 2', 'INTERSECT'],
     ['SELECT 1 EXCEPT (SELECT 2)', 'EXCEPT'],
     ['WITH RECURSIVE r AS (SELECT 1) SELECT 2', 'RECURSIVE'],
-    ['WITH (SELECT 1) AS one SELECT one', 'expression'],
+    ['WITH 1 + 1 SELECT 2', 'not understood'],
   ])('%s is not', (sql, reason) => {
     expect(() => readQuery(parseSql(sql))).toThrow(reason);
   });
+});
+
+test('named expressions are read and written out', () => {
+  const sql =
+    "WITH upper(a) AS loud, 'x' AS mark, (SELECT 1) AS one SELECT t.mark, loud || mark FROM x.y t";
+  const { named, aliases, body } = readQuery(parseSql(sql));
+  expect(named).toEqual([]);
+  const texts = aliases.map(({ name, expression }) => ({ name, text: textOf(sql)(expression) }));
+  expect(texts).toEqual([
+    { name: 'loud', text: 'upper(a)' },
+    { name: 'mark', text: "'x'" },
+    { name: 'one', text: '(SELECT 1)' },
+  ]);
+  const select = textOf(sql)(body);
+  expect(replaceAliases(select, texts)).toBe("SELECT t.mark, (upper(a)) || ('x') FROM x.y t");
+  const hidden = 'SELECT arrayMap(loud -> loud + 1, b) FROM x.y';
+  expect(() => replaceAliases(hidden, texts)).toThrow('second meaning');
+});
+
+test('tables in a list are joined, and a join is added behind FROM', () => {
+  const sql = 'SELECT a, b FROM x.y, x.z USING (a, b) WHERE f(a, b)';
+  expect(withoutCommas(sql)).toBe('SELECT a, b FROM x.y CROSS JOIN x.z USING (a, b) WHERE f(a, b)');
+  expect(withoutCommas('SELECT a FROM x.y ARRAY JOIN b, c')).toBe(
+    'SELECT a FROM x.y ARRAY JOIN b, c',
+  );
+  expect(addJoin(sql, 'JOIN w')).toBe(
+    'SELECT a, b FROM x.y, x.z USING (a, b) JOIN w WHERE f(a, b)',
+  );
+  expect(addJoin('SELECT a FROM x.y', 'JOIN w')).toBe('SELECT a FROM x.y JOIN w');
 });
 
 describe('references to named queries', () => {

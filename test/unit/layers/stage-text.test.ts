@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { BoundSelect } from '../../../src/layers/binding.ts';
-import { readExists } from '../../../src/layers/exists-text.ts';
+import { readExists, readValue } from '../../../src/layers/correlated-text.ts';
 import type { Relation } from '../../../src/layers/relation.ts';
 import { isUnsupported, readSelect } from '../../../src/layers/select-text.ts';
 import { parseSql } from '../../../src/layers/sql-parser.ts';
-import { splitGroups, splitRows } from '../../../src/layers/stage-text.ts';
+import {
+  limitDistinct,
+  splitGroups,
+  splitRows,
+  withoutDistinct,
+} from '../../../src/layers/stage-text.ts';
 import { openOrders } from '../../../src/layers/total-order.ts';
 
 const columns: Readonly<Record<string, readonly string[]>> = {
@@ -98,7 +103,7 @@ describe('EXISTS becomes a question to a set', () => {
 
   test('or to a single value, when there are none', () => {
     expect(readExists('SELECT 1 FROM shop.orders WHERE amount > 3', lookup)).toEqual({
-      stage: 'SELECT count() > 0 AS found FROM shop.orders WHERE amount > 3',
+      stage: 'SELECT count() > 0 AS found FROM shop.orders WHERE (amount > 3)',
     });
   });
 
@@ -108,6 +113,43 @@ describe('EXISTS becomes a question to a set', () => {
     ['SELECT day FROM shop.orders o WHERE o.id = s.id GROUP BY day', 'more than FROM and WHERE'],
   ])('%s does not', (sql, reason) => {
     expect(() => readExists(sql, lookup)).toThrow(reason);
+  });
+});
+
+describe('a subquery about the row around it becomes groups', () => {
+  test('by what its equalities compare', () => {
+    const sql = `SELECT max(o.amount) + 1 FROM shop.orders o WHERE s.id = o.student_id AND o.day > 3`;
+    expect(readValue(sql, lookup, () => true)).toEqual({
+      stage:
+        'SELECT o.student_id AS v1, max(o.amount) + 1 AS value FROM shop.orders o WHERE (o.day > 3) GROUP BY o.student_id',
+      outer: ['s.id'],
+    });
+  });
+
+  test('when it is an aggregate', () => {
+    const sql = 'SELECT o.amount FROM shop.orders o WHERE o.id = s.id';
+    expect(() => readValue(sql, lookup, () => false)).toThrow('no aggregate');
+  });
+});
+
+describe('a SELECT DISTINCT', () => {
+  const outputs = ['day', 'half'].map((name) => ({ name, type: 'Int64' }));
+
+  test('is limited over the stage of its distinct rows', () => {
+    const bound = bind(
+      'SELECT DISTINCT o.day, amount / 2 AS half FROM shop.orders o WHERE id > 1 ORDER BY half DESC, day LIMIT 1 BY o.day LIMIT 3',
+    );
+    expect(withoutDistinct(bound)).toBe(
+      'SELECT o.day, amount / 2 AS half FROM shop.orders o WHERE id > 1',
+    );
+    expect(limitDistinct(bound, outputs)?.('m#1')).toBe(
+      'SELECT `day`, `half` FROM _stage.`m#1` AS _rows ORDER BY `half` DESC, `day` LIMIT 1 BY `day` LIMIT 3',
+    );
+  });
+
+  test('is ordered by its outputs only', () => {
+    const bound = bind('SELECT DISTINCT day, id FROM shop.orders ORDER BY amount LIMIT 3');
+    expect(() => limitDistinct(bound, outputs)).toThrow('no output');
   });
 });
 
