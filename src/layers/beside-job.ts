@@ -176,7 +176,7 @@ export class BesideJob {
       throw new CdcError('CDC_LAYERS_MODEL_FAILED', message);
     } catch (error) {
       if (!isRefusal(error) || isWhole || before === undefined) throw error;
-      this.#records.set(name, { ...before, error: error.message });
+      this.#records.set(name, { ...before, error: error.message, errorCode: error.code });
       return undefined;
     }
   }

@@ -1,3 +1,4 @@
+import type { Version } from '../change/position.ts';
 import type { Problem } from '../errors.ts';
 import { CdcError } from '../errors.ts';
 import { type LayerState, type ModelRecord, modelOf } from './layer-state.ts';
@@ -5,6 +6,8 @@ import type { LayersSetup } from './layers.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import type { ModelFile } from './model-file.ts';
 import { compileModels, type ModelSet } from './model-set.ts';
+import type { OdsCatalog } from './ods-catalog.ts';
+import { SourceColumns } from './source-columns.ts';
 
 /** The models that are built: their records, and the statements that keep them right. */
 export class BuiltModels {
@@ -15,26 +18,53 @@ export class BuiltModels {
   #records: Map<string, ModelRecord> | undefined;
   /** The schemas that `#models` were compiled for. */
   #schemas = '';
+  #ods: OdsCatalog | undefined;
+  readonly #sources: SourceColumns;
+  /** Names of records that are not stored yet. */
+  readonly #unsaved = new Set<string>();
 
   constructor(setup: LayersSetup, state: LayerState) {
     this.#setup = setup;
     this.#state = state;
+    this.#sources = new SourceColumns(setup.catalog);
   }
 
-  /** Compiled from the text they were built from; what has become impossible stops with the reason in its record. */
-  async active(): Promise<readonly CompiledModel[]> {
+  /**
+   * Compiled from the text they were built from; what has become impossible stops with the reason in its
+   * record. `after` is the last cut at which it was possible.
+   */
+  async active(after?: Version): Promise<readonly CompiledModel[]> {
     const signature = this.#schemaSignature();
     if (this.#models !== undefined && this.#schemas === signature) return this.#models;
     const set = await this.compileAll((name) => this.record(name).storage);
-    for (const [name, problems] of set.failed) this.fail(name, problems);
-    for (const { model, fingerprint } of set.compiled) {
-      const record = this.record(model.name);
-      if (record.fingerprint === fingerprint || record.error) continue;
-      const message = 'A column that it reads has changed its type, or a table its key.';
-      this.keep({ ...record, error: `${message} Run \`cdc layers apply\`.` });
+    for (const [name, problems] of set.failed) this.fail(name, problems, after);
+    for (const compiled of set.compiled) {
+      const record = this.record(compiled.model.name);
+      if (record.fingerprint === compiled.fingerprint || record.error) continue;
+      const { fingerprint, reads } = compiled;
+      // The fingerprint of a reader holds those of what it reads.
+      const stopped = reads.find((name) => this.find(name)?.error !== undefined);
+      if (stopped !== undefined) {
+        this.#change({ ...record, error: `It reads ${stopped}, which has stopped.` });
+      } else if (this.#sources.isHarmless(compiled, set.ods)) {
+        this.#change({ ...record, fingerprint });
+      } else this.#stop(record, { after });
     }
     this.use(set.compiled);
     return set.compiled;
+  }
+
+  /** Writes down what `active` has found, and what the models are built from. */
+  async remember(): Promise<void> {
+    const unsaved = [...this.#unsaved].flatMap((name) => this.find(name) ?? []);
+    this.#unsaved.clear();
+    await this.#state.store(unsaved);
+    const good = this.#models?.filter(({ model, fingerprint }) => {
+      const record = this.find(model.name);
+      return record?.error === undefined && record?.fingerprint === fingerprint;
+    });
+    if (good !== undefined && this.#ods !== undefined)
+      await this.#sources.remember(good, this.#ods);
   }
 
   /** After records have changed. */
@@ -60,13 +90,16 @@ export class BuiltModels {
     this.#schemas = this.#schemaSignature();
   }
 
-  compile(
+  async compile(
     models: readonly ModelFile[],
     storageOf: (name: string, fingerprint: string) => string,
   ): Promise<ModelSet> {
     const { engine, omit } = this.#setup;
     const schemas = this.#setup.tables();
-    return compileModels(models, { engine, schemas, storageOf, ...(omit ? { omit } : {}) });
+    const options = { engine, schemas, storageOf, ...(omit ? { omit } : {}) };
+    const set = await compileModels(models, options);
+    this.#ods = set.ods;
+    return set;
   }
 
   /** The built models from the text they were built from, in the tables they have or get. */
@@ -102,12 +135,32 @@ export class BuiltModels {
     this.#load().delete(name);
   }
 
-  fail(name: string, problems: readonly Problem[]): void {
+  fail(name: string, problems: readonly Problem[], after?: Version): void {
     const [problem] = problems;
-    const error = problem
-      ? `${problem.where}: ${problem.message}`
-      : 'A model that it reads has stopped.';
-    this.keep({ ...this.record(name), error });
+    const record = this.record(name);
+    if (problem !== undefined) this.#stop(record, { problem, after });
+    else this.#change({ ...record, error: 'A model that it reads has stopped.' });
+  }
+
+  /** Says what has changed at the source, when that is known. */
+  #stop(
+    record: ModelRecord,
+    { problem, after }: { problem?: Problem; after?: Version | undefined },
+  ): void {
+    if (record.errorCode === 'CDC_LAYERS_SOURCE_CHANGED') return;
+    const where = problem?.where;
+    const change = this.#ods && this.#sources.describe(record, this.#ods, { where, after });
+    const other = problem
+      ? `${where}: ${problem.message}`
+      : 'A table that it reads has changed. Run `cdc layers apply --yes`.';
+    const errorCode =
+      change === undefined ? {} : { errorCode: 'CDC_LAYERS_SOURCE_CHANGED' as const };
+    this.#change({ ...record, error: change ?? other, ...errorCode });
+  }
+
+  #change(record: ModelRecord): void {
+    this.keep(record);
+    this.#unsaved.add(record.name);
   }
 
   #load(): Map<string, ModelRecord> {

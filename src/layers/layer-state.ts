@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/catalog.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { LayersCut } from './layers.ts';
 import type { BuiltRows } from './model-build.ts';
 import type { CompiledModel } from './model-compiler.ts';
@@ -37,6 +38,8 @@ export interface ModelRecord {
   readonly isLeft?: true;
   /** Why it stopped; it stays at its last good cut until it is applied again. */
   readonly error?: string;
+  /** Of the error; CDC_LAYERS_MODEL_FAILED when absent. */
+  readonly errorCode?: ErrorCode;
 }
 
 /** One attempt to bring models to a cut. */

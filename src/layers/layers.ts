@@ -2,7 +2,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Version } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
-import type { Problem } from '../errors.ts';
+import type { ErrorCode, Problem } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { BrokenAudit } from './layer-audits.ts';
 import type { AppliedChange } from './layer-history.ts';
@@ -145,6 +145,7 @@ export interface LayerStatus {
   /** A job beside the refreshes is bringing it to the present. */
   readonly isCatchingUp?: boolean;
   readonly error?: string;
+  readonly errorCode?: ErrorCode;
   /** Audits that only warn, and that its rows have broken since it was built. */
   readonly warnings?: readonly BrokenAudit[];
 }

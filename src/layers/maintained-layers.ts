@@ -127,7 +127,8 @@ export class MaintainedLayers implements Layers {
     const { engine, omit } = this.#setup;
     this.#beside.notePublished(cut.from);
     if (cut.isWhole) await this.#beside.done();
-    const models = await this.#built.active();
+    const models = await this.#built.active(cut.from.version);
+    await this.#built.remember();
     this.#lanes.follow(models);
     const begun = await this.#state.beginAttempt(cut.from);
     const attempt = omit === 'kept-deltas' ? { ...begun, since: begun.build - 1 } : begun;
@@ -162,7 +163,10 @@ export class MaintainedLayers implements Layers {
     const { compiled } = await this.#built.compileAll((name) => {
       return readers.has(name) ? storageName(name, build) : this.#built.record(name).storage;
     });
-    const made = compiled.filter(({ model }) => readers.has(model.name));
+    // What has another form now waits for somebody to look at it.
+    const made = compiled.filter(({ model, fingerprint }) => {
+      return readers.has(model.name) && this.#built.record(model.name).fingerprint === fingerprint;
+    });
     await this.#beside.rebuild(made, signal);
   }
 
@@ -189,10 +193,12 @@ export class MaintainedLayers implements Layers {
     return [...this.#built.records().values()].map((record) => {
       const { name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs, error, at, isLeft } =
         record;
+      const { errorCode } = record;
       const warnings = this.#audits.warnings(name);
       return {
         ...{ name, layer, way, why, rows, keysRecomputed, rebuilds, lastMs },
         ...(error !== undefined && { error }),
+        ...(errorCode !== undefined && { errorCode }),
         ...(warnings.length > 0 && { warnings }),
         ...(at !== undefined && { at: BigInt(at.version) }),
         ...(isLeft && { isCatchingUp: true }),

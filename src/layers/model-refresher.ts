@@ -73,7 +73,7 @@ export class ModelRefresher {
       return this.#success(record, work, Math.round(performance.now() - startedAt));
     } catch (error) {
       if (!(error instanceof CdcError) || error.kind === 'transient') throw error;
-      return idleRun({ ...record, error: error.message }, 'failed');
+      return idleRun({ ...record, error: error.message, errorCode: error.code }, 'failed');
     }
   }
 

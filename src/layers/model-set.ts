@@ -7,7 +7,7 @@ import { type CompiledModel, ModelCompiler } from './model-compiler.ts';
 import type { ModelFile } from './model-file.ts';
 import { orderModels } from './model-graph.ts';
 import { judgeModel } from './model-judge.ts';
-import { readOdsCatalog } from './ods-catalog.ts';
+import { type OdsCatalog, readOdsCatalog } from './ods-catalog.ts';
 import type { TypedColumn } from './relation.ts';
 import type { SqlEngine } from './sql-engine.ts';
 
@@ -19,6 +19,8 @@ export interface ModelSet {
   readonly failed: ReadonlyMap<string, readonly Problem[]>;
   /** Problems of the whole: upward reads and cycles. */
   readonly problems: readonly Problem[];
+  /** The tables that they were compiled for. */
+  readonly ods: OdsCatalog;
 }
 
 export interface CompileOptions {
@@ -67,7 +69,7 @@ export async function compileModels(
     if (mistakes.length > 0) failed.set(graph.model.name, mistakes);
     else compiled.push({ ...result, audits });
   }
-  return { compiled, failed, problems };
+  return { compiled, failed, problems, ods };
 }
 
 /** Models that it reads, directly or through others. */

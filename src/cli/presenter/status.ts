@@ -13,6 +13,7 @@ export function renderStatus(status: StatusReport, style: Style): string {
     section('snapshot', snapshotColumns, snapshotRows(status), style),
     section('rows without a route', unmatchedColumns, unmatchedRows(status), style),
     section('layers', layerColumns, layerRows(status), style),
+    section('audits that warn', auditColumns, auditRows(status), style),
     section('sinks', sinkColumns, sinkRows(status), style),
     section('verified', verifiedColumns, verifiedRows(status), style),
     section('found by verify', failureColumns, failureRows(status), style),
@@ -178,6 +179,26 @@ function placeOf({ cut, isCatchingUp }: StatusReport['layers'][number]): string 
   return `${cut ?? 'not built'}${isCatchingUp ? ', catching up' : ''}`;
 }
 
+const auditColumns: readonly TableColumn[] = [
+  { title: 'model' },
+  { title: 'rows', align: 'right' },
+  { title: 'since' },
+  { title: 'last' },
+  { title: 'what was found last' },
+];
+
+function auditRows({ layers }: StatusReport): string[][] {
+  return layers.flatMap(({ name, warnings = [] }) =>
+    warnings.map(({ count, since, last, place, message }) => [
+      printable(name),
+      formatCount(count),
+      since,
+      last,
+      printable(`${message} (${place})`),
+    ]),
+  );
+}
+
 const verifiedColumns: readonly TableColumn[] = [
   { title: 'table or model' },
   { title: 'rows', align: 'right' },
@@ -224,9 +245,10 @@ function errorRows(status: StatusReport): string[][] {
     printable(table ?? ''),
     printable(message),
   ]);
-  const ofModels = status.layers.flatMap(({ name, error }) =>
-    error === undefined ? [] : [['', 'CDC_LAYERS_MODEL_FAILED', printable(name), printable(error)]],
-  );
+  const ofModels = status.layers.flatMap(({ name, error, errorCode }) => {
+    const code = errorCode ?? 'CDC_LAYERS_MODEL_FAILED';
+    return error === undefined ? [] : [['', code, printable(name), printable(error)]];
+  });
   const ofSinks = status.sinks.flatMap(({ name, error, tables }) => [
     ...(error === undefined ? [] : [['', error.code, printable(name), printable(error.message)]]),
     ...tables.flatMap(({ table, error: own }) =>
