@@ -46,6 +46,8 @@ export interface TableVerification {
 const keysPerLook = 500;
 const rowsPerChunk = 50_000;
 const looks = 12;
+/** Rows that have changed under all of so many looks will not stand still for the next one. */
+const looksInVain = 3;
 const mostSuspects = 500_000;
 const keysWithValues = 20;
 /** A difference is believed when it is seen this often in a row: on MySQL a commit may be late to be visible. */
@@ -92,14 +94,17 @@ async function lookUntilCertain(
   const seen = new Map<string, number>();
   const differences: KeyDifference[] = [];
   let suspects = keys;
-  for (let look = 0; look < looks && suspects.length > 0; look++) {
+  let inVain = 0;
+  for (let look = 0; look < looks && inVain < looksInVain && suspects.length > 0; look++) {
     const again: string[] = [];
+    let isDecided = false;
     for (let at = 0; at < suspects.length; at += keysPerLook) {
       const found = await lookAt(verifier, suspects.slice(at, at + keysPerLook));
       again.push(...found.moved);
       for (const key of found.moved) seen.delete(key);
       for (const { key, difference } of found.different) {
         seen.set(key, (seen.get(key) ?? 0) + 1);
+        isDecided = true;
         if (seen.get(key) !== sightings) again.push(key);
         else {
           const { values, ...rest } = difference;
@@ -108,6 +113,7 @@ async function lookUntilCertain(
         }
       }
     }
+    inVain = isDecided || again.length < suspects.length ? 0 : inVain + 1;
     suspects = again;
   }
   return { differences, moving: suspects.length };

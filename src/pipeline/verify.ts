@@ -6,7 +6,12 @@ import { CdcError } from '../errors.ts';
 import type { LayerDifference } from '../layers/layers.ts';
 import type { SuspectKeys } from '../layers/verified-layers.ts';
 import type { Logger } from '../ops/logger.ts';
-import { noteVerified, type VerifiedThrough, verifiedThrough } from './verified-through.ts';
+import {
+  noteVerified,
+  type VerifiedThrough,
+  type VerifyOutcome,
+  verifiedThrough,
+} from './verified-through.ts';
 import {
   assertComparable,
   type VerifiedTables,
@@ -97,12 +102,30 @@ export async function verifyLayers(
     ...{ signal, ...(only && { only }) },
     onProgress: (name) => onProgress?.({ name, done: done++, total }),
   });
-  const at = new Date().toISOString();
-  await noteVerified(
-    catalog,
-    differences.map((each) => ({ ...each, position: cut, at })),
-  );
+  await noteVerified(catalog, outcomesOf(differences, cut));
   return { cut, differences, suspects };
+}
+
+/** A model is proven when its hidden stages are right, too. */
+function outcomesOf(differences: readonly LayerDifference[], position: string): VerifyOutcome[] {
+  const at = new Date().toISOString();
+  const stages = new Map<string, LayerDifference[]>();
+  for (const each of differences) {
+    const [model = ''] = each.name.split('#');
+    stages.set(model, [...(stages.get(model) ?? []), each]);
+  }
+  return [...stages].map(([name, parts]) => {
+    const rows = parts.find((part) => part.name === name)?.rows ?? 0;
+    const total = parts.reduce((sum, part) => sum + part.differences, 0);
+    return {
+      name,
+      position,
+      at,
+      rows,
+      differences: total,
+      keys: parts.flatMap(({ keys }) => keys),
+    };
+  });
 }
 
 export function reportOf(
