@@ -22,13 +22,25 @@ export interface GroupExpression {
 
 /** Rows are looked for by their group, for which an ODS table, whose columns come and go, is not prepared. */
 export function groupLookups(
-  { driving: { relation, alias } }: BoundSelect,
+  { driving }: BoundSelect,
   groups: readonly GroupExpression[],
 ): Lookup[] {
+  const { relation } = driving;
   if (relation.kind === 'table' || relation.key.length === 0 || groups.length === 0) return [];
-  const own = `${quoteIdentifier(alias)}.`;
-  const texts = groups.map(({ canonical }) => canonical.replaceAll(own, ''));
-  return [{ relation, expression: hashOf(texts) }];
+  if (areOfKey(driving, groups)) return [];
+  return [{ relation, expression: hashOf(groups.map((group) => bareText(driving, group))) }];
+}
+
+/** The order of the table serves as well. */
+function areOfKey(driving: BoundRelation, groups: readonly GroupExpression[]): boolean {
+  const key = new Set(quoteColumns(driving.relation.key));
+  return groups.every((group) => {
+    return (bareText(driving, group).match(/`[^`]+`/g) ?? []).every((column) => key.has(column));
+  });
+}
+
+function bareText({ alias }: BoundRelation, { canonical }: GroupExpression): string {
+  return canonical.replaceAll(`${quoteIdentifier(alias)}.`, '');
 }
 
 export function groupExpression(bound: BoundSelect, span: Span): GroupExpression {
@@ -63,16 +75,22 @@ export function scanGroups(
 }
 
 function restriction(
-  { relation, alias }: BoundRelation,
+  driving: BoundRelation,
   groups: readonly GroupExpression[],
   { keys, isSmall }: Scope,
   omit: Omission | undefined,
 ): Pick<ScanOptions, 'where' | 'isNullEqual'> {
+  const { relation, alias } = driving;
   const texts = groups.map(({ text }) => text);
   const isInGroups = renderInKeys(texts, keys, omit);
   if (relation.key.length === 0 || isSmall(relation)) return { where: isInGroups };
   // A user's expression may itself ask for NULL in a list.
-  const isNullKept = texts.every((text) => !/\bIN\b/i.test(text));
+  const isNullKept = omit !== 'null-safe' && texts.every((text) => !/\bIN\b/i.test(text));
+  if (areOfKey(driving, groups)) {
+    if (!isNullKept) return { where: isInGroups };
+    // In the form that the index understands.
+    return { where: renderInKeys(texts, keys, 'null-safe'), isNullEqual: true };
+  }
   const indexed = isNullKept ? relation.key : relation.key.filter(({ type }) => !isNullable(type));
   if (indexed.length === 0) return { where: isInGroups };
   // Under FINAL only conditions on the key are checked before all columns are read.

@@ -2,13 +2,13 @@ import type { StatementOptions } from './sql-engine.ts';
 
 export type StatementSettings = NonNullable<StatementOptions['settings']>;
 
+const veryFewKeys = 500;
+/** A second thread costs more than it does; the other core is for the next model. */
+const forVeryFewKeys: StatementSettings = { max_threads: 1 };
+
 const fewKeys = 10_000;
-/**
- * For few keys planning costs more than reading. These take out what only pays for large inputs and
- * change no result; one thread leaves the other core to the next model.
- */
+/** For few keys planning costs more than reading. These take out what only pays for large inputs and change no result. */
 const forFewKeys: StatementSettings = {
-  max_threads: 1,
   join_algorithm: 'hash',
   enable_join_runtime_filters: 0,
   query_plan_optimize_join_order_limit: 0,
@@ -39,5 +39,9 @@ const forManyKeys: StatementSettings = {
 
 /** Settings for a statement that recomputes this many keys. */
 export function settingsFor(keys: number): StatementSettings {
-  return { ...byKeys, ...(keys <= fewKeys ? forFewKeys : forManyKeys) };
+  return {
+    ...byKeys,
+    ...(keys <= veryFewKeys && forVeryFewKeys),
+    ...(keys <= fewKeys ? forFewKeys : forManyKeys),
+  };
 }
