@@ -37,9 +37,11 @@ export function columnLookup(relation: Relation, text: string): Lookup | undefin
   return { relation, expression: quoteIdentifier(name), column: name };
 }
 
+/** Reading a column of fewer rows costs less than keeping a projection. */
+const manyRows = 100_000;
+
 export interface LookupSetup {
   readonly engine: SqlEngine;
-  readonly isSmall: (relation: Relation) => boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -53,7 +55,7 @@ const prefix = '_by_';
  */
 export async function prepareLookups(
   lookups: readonly Lookup[],
-  { engine, isSmall, logger, signal }: LookupSetup,
+  { engine, logger, signal }: LookupSetup,
 ): Promise<void> {
   const wanted = new Map<string, Map<string, Lookup>>();
   for (const lookup of lookups) {
@@ -61,11 +63,9 @@ export async function prepareLookups(
     const projections = wanted.get(physical) ?? new Map<string, Lookup>();
     wanted.set(physical, projections.set(projectionName(lookup), lookup));
   }
-  for (const [table, names] of await readProjections(engine, signal)) {
+  for (const { table, rows, names } of await readTables(engine, signal)) {
     const projections = wanted.get(table) ?? new Map<string, Lookup>();
-    const missing = [...projections].filter(([name, { relation }]) => {
-      return !names.has(name) && !isSmall(relation);
-    });
+    const missing = rows < manyRows ? [] : [...projections].filter(([name]) => !names.has(name));
     // Other tables of the layers are old versions of models, or new ones in the making.
     const isInUse = wanted.has(table) || table.startsWith(`${odsDatabase}.`);
     const dropped = isInUse ? [...names].filter((name) => !projections.has(name)) : [];
@@ -101,21 +101,29 @@ function renderProjection({ relation, expression }: Lookup): string {
   return `SELECT ${[expression, ...keys].join(', ')} ORDER BY ${expression}`;
 }
 
-/** Names of our projections by table, both quoted. */
-async function readProjections(
-  engine: SqlEngine,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+interface PreparedTable {
+  readonly table: string;
+  readonly rows: number;
+  /** Of our projections. */
+  readonly names: ReadonlySet<string>;
+}
+
+/** Everything that has a name is quoted. */
+async function readTables(engine: SqlEngine, signal: AbortSignal): Promise<PreparedTable[]> {
   const databases = [odsDatabase, layersDatabase].map(quoteString).join(', ');
-  const rows = await engine.rows<{ database: string; name: string; names: string[] }>(
-    `SELECT database, name, extractAll(create_table_query, 'PROJECTION (\`?${prefix}[^ (]+)') AS names
+  const tables = await engine.rows<{
+    database: string;
+    name: string;
+    rows: number | string;
+    names: string[];
+  }>(
+    `SELECT database, name, ifNull(total_rows, 0) AS rows, extractAll(create_table_query, 'PROJECTION (\`?${prefix}[^ (]+)') AS names
 FROM system.tables WHERE database IN (${databases}) AND engine LIKE '%ReplacingMergeTree'`,
     { signal },
   );
-  return new Map(
-    rows.map(({ database, name, names }) => {
-      const quoted = names.map((each) => (each.startsWith('`') ? each : quoteIdentifier(each)));
-      return [`${database}.${quoteIdentifier(name)}`, new Set(quoted)];
-    }),
-  );
+  return tables.map(({ database, name, rows, names }) => {
+    const quoted = names.map((each) => (each.startsWith('`') ? each : quoteIdentifier(each)));
+    const table = `${database}.${quoteIdentifier(name)}`;
+    return { table, rows: Number(rows), names: new Set(quoted) };
+  });
 }

@@ -345,7 +345,7 @@ export class MaintainedLayers implements Layers {
     this.#isSmall = await findSmallTables(engine, options.smallTableRows, signal);
     const nodes = (await this.#built.active()).flatMap((model) => model.nodes);
     const lookups = nodes.flatMap((node) => node.lookups ?? []);
-    await prepareLookups(lookups, { engine, isSmall: this.#isSmall, logger, signal });
+    await prepareLookups(lookups, { engine, logger, signal });
     // A repeated attempt still needs the deltas of those before it, a job its marks and keys.
     if (isRepeat || this.#beside.isBusy) return;
     await engine.command(clearMarker, { signal });
