@@ -164,13 +164,14 @@ describe('rows behind a number', () => {
 
   test('of a model that is computed as a whole are not made up', async () => {
     await using shop = await openShop({
-      'ads.best': 'SELECT team, revenue FROM dws.teams ORDER BY revenue DESC, team LIMIT 1',
+      'ads.rollup': 'SELECT team, sum(revenue) AS revenue FROM dws.teams GROUP BY team WITH ROLLUP',
     });
-    const { levels = [] } = await shop.explain('ads.best', { team: 'north' });
+    const { levels = [] } = await shop.explain('ads.rollup', { team: 'north' });
     expect(levels).toMatchObject([{ name: 'dws.teams', by: 'all', total: 2, rows: [] }]);
     await shop.world.write('shop.orders', [order(9, 7, 500)]);
     await shop.refresh();
-    const past = await shop.explain('ads.best', { team: 'south' }, 'all');
+    const past = await shop.explain('ads.rollup', { revenue: '530' }, 'all');
+    expect(stepsOf(past)[0]).toContain('appeared: team null -> south, revenue null -> 530.00');
     expect(stepsOf(past)[0]).toContain('shop.orders 9');
   });
 });
@@ -225,6 +226,45 @@ describe('why a number has changed', () => {
       ],
       ['vanished: teacher Dan -> null, revenue 70.00 -> null', 'shop.orders 4 deleted left 1'],
     ]);
+  });
+
+  test('is told through unions, windows, sets, named queries and the one row of a whole table', async () => {
+    await using shop = await openShop({
+      'dwd.both': `SELECT 'o' AS what, id, amount FROM shop.orders
+UNION ALL SELECT 't' AS what, id, toDecimal64(0, 2) AS amount FROM shop.teachers`,
+      'dwd.best': `SELECT id, teacher_id, amount FROM (SELECT id, teacher_id, amount,
+row_number() OVER (PARTITION BY teacher_id ORDER BY amount DESC, id) AS n FROM shop.orders) WHERE n = 1`,
+      'dwd.north': `SELECT id, amount FROM shop.orders
+WHERE teacher_id IN (SELECT id FROM shop.teachers WHERE group_id = 1)`,
+      'dws.total': 'SELECT sum(amount) AS amount FROM shop.orders',
+      'dws.groups': `WITH x AS (SELECT teacher_id, sum(amount) AS amount FROM shop.orders GROUP BY teacher_id)
+SELECT t.group_id AS g, max(x.amount) AS best FROM x JOIN shop.teachers t ON t.id = x.teacher_id GROUP BY t.group_id`,
+    });
+    await shop.world.write('shop.orders', [order(1, 5, 101)]);
+    await shop.refresh();
+    await shop.world.write('shop.teachers', [{ id: 7, name: 'Bob', group_id: 1 }]);
+    await shop.refresh();
+    const story = async (model: string, key: Readonly<Record<string, string>>) => {
+      const steps = stepsOf(await shop.explain(model, key, 'all'));
+      return steps.map((step) => step.split(' | ').slice(0, 2).join(' | '));
+    };
+    const raised = 'shop.orders 1 changed amount 100.00>101.00 changed 1';
+    expect(await story('dwd.both', { what: 'o', id: '1' })).toEqual([
+      `changed: amount 100.00 -> 101.00 | ${raised}`,
+    ]);
+    expect(await story('dwd.best', { teacher_id: '5' })).toEqual([
+      `changed: amount 100.00 -> 101.00 | ${raised}`,
+    ]);
+    expect(await story('dws.total', {})).toEqual([`changed: amount 180.00 -> 181.00 | ${raised}`]);
+    expect(await story('dws.groups', { g: '1' })).toEqual([
+      `changed: best 150.00 -> 151.00 | ${raised}`,
+    ]);
+    const [entered] = await story('dwd.north', { id: '3' });
+    expect(entered).toContain('appeared: id null -> 3, amount null -> 30.00 | shop.teachers 7');
+    const { levels = [] } = await shop.explain('dws.total', {});
+    expect(levels[0]).toMatchObject({ by: 'group', total: 3, rows: [{}, {}, {}] });
+    const ofSet = await shop.explain('dwd.north', { id: '3' });
+    expect(ofSet.levels?.at(-1)).toMatchObject({ name: 'shop.teachers', by: 'all', total: 2 });
   });
 
   test('is known although the table has merged older rows away', async () => {

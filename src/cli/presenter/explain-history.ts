@@ -11,6 +11,7 @@ import type {
 import { printable } from './display-width.ts';
 import {
   commitText,
+  countOf,
   indent,
   readerName,
   renderCut,
@@ -120,7 +121,7 @@ function effectText(effect: Effect, level: string): string {
     .filter((kind) => effect[kind] > 0)
     .map((kind, index) => {
       const count = effect[kind];
-      const of = index === 0 ? `${formatCounted(count, 'row')} of ${readerName(level)}` : count;
+      const of = index === 0 ? countOf(count, level) : count;
       return `${of} ${moveWords[kind]}`;
     });
   return parts.join(', ');

@@ -1,5 +1,6 @@
 import type { CutPlace, Place, SourceLevel, Values } from '../../layers/explain/explanation.ts';
 import { printable } from './display-width.ts';
+import { formatCounted } from './format.ts';
 
 /** How explanations call things, for people. */
 
@@ -17,10 +18,23 @@ export function renderLevelName({
   return printable(alias === own || alias === name ? name : `${name} (${alias})`);
 }
 
-/** A stage has no name that people know. */
+/** A hidden stage has no name that people know. */
 export function readerName(name: string): string {
-  const stage = name.indexOf('#');
-  return printable(stage < 0 ? name : `joined rows of ${name.slice(0, stage)}`);
+  return isStage(name) ? `inner rows of ${modelOf(name)}` : printable(name);
+}
+
+/** `2 rows of dwd.order_wide` */
+export function countOf(count: number, name: string): string {
+  if (!isStage(name)) return `${formatCounted(count, 'row')} of ${printable(name)}`;
+  return `${formatCounted(count, 'inner row')} of ${modelOf(name)}`;
+}
+
+function isStage(name: string): boolean {
+  return name.includes('#');
+}
+
+function modelOf(stage: string): string {
+  return printable(stage.slice(0, stage.indexOf('#')));
 }
 
 export function renderKey(key: Values): string {

@@ -1,11 +1,10 @@
 import type { MaintainedNode } from '../maintained-node.ts';
-import type { NodeSource } from '../node-sources.ts';
 import { hiddenPrefix, type TypedColumn } from '../relation.ts';
 import { columnChanges } from './column-changes.ts';
 import type { CutWindow, DeltaReader, RowChange } from './delta-reader.ts';
 import type { ColumnChange, MovedLevel, MovedRow } from './explanation.ts';
 import { effectOf, type MovedPair, type MovingCause, pairsOf, rowsOf } from './moved-pair.ts';
-import { foundBy, type NodeGraph } from './node-graph.ts';
+import { foundBy, type GraphSource, type NodeGraph } from './node-graph.ts';
 import { keyValues, madeOf, type StoredRow, type WantedColumn } from './stored-rows.ts';
 import type { TableCauses } from './table-causes.ts';
 
@@ -52,14 +51,14 @@ export class CauseFinder {
   async #moved(
     node: MaintainedNode,
     inner: MaintainedNode,
-    source: NodeSource,
+    source: GraphSource,
     pairs: readonly MovedPair[],
     window: CutWindow,
   ): Promise<{ level: MovedLevel; moved: MovedPair[] }> {
     const { graph, deltas, mostPairs, limit } = this.#options;
     const { alias, relation } = source;
     const by = foundBy(source);
-    const where = by === 'all' ? '1' : madeOf(source, rowsOf(pairs));
+    const where = madeOf(source, rowsOf(pairs));
     const member: WantedColumn = { name: memberName, type: 'UInt8', expression: where };
     const match = { alias, where, asked: [member] };
     const found = await deltas.changes(inner, window, match, mostPairs);
@@ -84,7 +83,7 @@ export class CauseFinder {
 function raised(
   cause: MovingCause,
   node: MaintainedNode,
-  source: NodeSource,
+  source: GraphSource,
   pairs: readonly MovedPair[],
 ): MovingCause {
   if (cause.level !== source.relation.name || foundBy(source) !== 'key') return cause;

@@ -6,7 +6,12 @@ import type { SqlEngine } from '../sql-engine.ts';
 import { renderTuple } from '../sql-text.ts';
 import { type Cell, identityOf } from './cell.ts';
 import type { CutMark } from './explanation.ts';
-import { readStored, type StoredRow, type WantedColumn } from './stored-rows.ts';
+import {
+  identityExpressions,
+  readStored,
+  type StoredRow,
+  type WantedColumn,
+} from './stored-rows.ts';
 
 /** What lies between two published cuts: builds of the layers, versions of the tables. */
 export interface CutWindow {
@@ -64,12 +69,13 @@ export class DeltaReader {
     const alias = quoteIdentifier(match.alias);
     const within = `${buildColumn} > ${window.after.build} AND ${buildColumn} <= ${window.to.build}`;
     const source = await this.#source(node);
-    const identity = renderTuple(
-      node.relation.key.flatMap(({ name, type }) => nullSafe(quoteIdentifier(name), type)),
-    );
+    const safe = node.relation.key.flatMap(({ name, type }) => {
+      return nullSafe(quoteIdentifier(name), type);
+    });
+    const identity = renderTuple(safe.length > 0 ? safe : identityExpressions([]));
     const names = quoteColumns(node.columns).join(', ');
     const matching = `FROM (SELECT * FROM ${source} WHERE ${within}) AS ${alias} WHERE ${match.where}`;
-    const key = quoteColumns(node.relation.key).join(', ');
+    const key = identityExpressions(node.relation.key).join(', ');
     const chosen = `SELECT ${identity} ${matching} GROUP BY ${key} ORDER BY ${key} LIMIT ${limit}`;
     const net = `(SELECT ${names}, toInt8(sign(sum(${signColumn}))) AS ${signColumn} FROM ${source}
 WHERE ${within} AND ${identity} IN (${chosen}) GROUP BY ${names} HAVING sum(${signColumn}) != 0)`;

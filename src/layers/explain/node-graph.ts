@@ -6,6 +6,11 @@ import type { OdsCatalog } from '../ods-catalog.ts';
 import type { Relation } from '../relation.ts';
 import type { FoundBy } from './explanation.ts';
 
+/** A source whose reader depends on all of its rows, and does not say on which for one of its own. */
+export interface GraphSource extends NodeSource {
+  readonly isWhole?: true;
+}
+
 /** All maintained tables of a project by the name that their readers use. */
 export class NodeGraph {
   readonly #nodes: ReadonlyMap<string, MaintainedNode>;
@@ -38,23 +43,39 @@ export class NodeGraph {
   }
 
   /** What a node cannot tell the rows of (sets of a condition, all when it is computed whole) it reads all of. */
-  sourcesOf(node: MaintainedNode): readonly NodeSource[] {
+  sourcesOf(node: MaintainedNode): readonly GraphSource[] {
     const sources = node.sources ?? [];
     const told = new Set(sources.map(({ relation }) => relation.name));
     const rest = node.reads.filter((name) => !told.has(name));
     return [...sources, ...rest.flatMap((name) => this.#wholeSource(name))];
   }
 
-  #wholeSource(name: string): NodeSource[] {
+  /** The same for people: tables and models in place of hidden stages. */
+  shownSourcesOf(node: MaintainedNode): readonly GraphSource[] {
+    return this.sourcesOf(node).flatMap((source) => {
+      const { name } = source.relation;
+      return source.isWhole && this.kindOf(name) === 'stage' ? this.#belowStage(name) : [source];
+    });
+  }
+
+  #belowStage(name: string): GraphSource[] {
+    const reads = this.#nodes.get(name)?.reads ?? [];
+    return reads.flatMap((read) => {
+      return this.kindOf(read) === 'stage' ? this.#belowStage(read) : this.#wholeSource(read);
+    });
+  }
+
+  #wholeSource(name: string): GraphSource[] {
     const relation: Relation | undefined =
       this.#nodes.get(name)?.relation ?? this.#ods.relation(name);
     if (relation === undefined) return [];
-    return [{ relation, alias: name, equal: [], columns: relation.columns, reads: [] }];
+    const { columns } = relation;
+    return [{ relation, alias: name, equal: [], columns, reads: [], isWhole: true }];
   }
 }
 
-export function foundBy({ equal, relation }: NodeSource): FoundBy {
-  if (equal.length === 0) return 'all';
+export function foundBy({ equal, relation, isWhole }: GraphSource): FoundBy {
+  if (isWhole) return 'all';
   const expressions = new Set(equal.map(({ expression }) => expression));
   const hasKey = relation.key.every(({ name }) => expressions.has(quoteIdentifier(name)));
   return hasKey && relation.key.length > 0 ? 'key' : 'group';

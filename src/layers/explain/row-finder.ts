@@ -7,7 +7,7 @@ import type { SqlEngine } from '../sql-engine.ts';
 import { renderTuple } from '../sql-text.ts';
 import { identityOf, literalOf, typedCondition } from './cell.ts';
 import type { DeltaReader } from './delta-reader.ts';
-import { readStored, type StoredRow } from './stored-rows.ts';
+import { identityExpressions, readStored, type StoredRow } from './stored-rows.ts';
 
 /** `column=value` as a person gave it. */
 export interface KeyPart {
@@ -43,7 +43,7 @@ export class RowFinder {
   ): Promise<FoundRows> {
     const condition = await this.#condition(node, parts);
     const from = `FROM ${node.tables.rows} FINAL WHERE ${condition}`;
-    const order = identity.map(({ name }) => quoteIdentifier(name)).join(', ');
+    const order = identityExpressions(identity).join(', ');
     const tail = `${from} ORDER BY ${order} LIMIT ${most}`;
     const current = await readStored(this.#engine, node.columns, tail, this.#signal);
     if (current.length > 0) return { current, gone: [] };
@@ -81,6 +81,7 @@ export class RowFinder {
 
 /** The condition for one row by its identity. */
 export function isRow(identity: readonly TypedColumn[], row: StoredRow): string {
+  if (identity.length === 0) return '1';
   const left = identity.flatMap(({ name, type }) => nullSafe(quoteIdentifier(name), type));
   const right = identity.flatMap(({ name, type }) => {
     return nullSafe(literalOf(row.get(name) ?? null, type), type);

@@ -7,8 +7,9 @@ import { hiddenPrefix, isNullable, type TypedColumn } from '../relation.ts';
 import type { SqlEngine } from '../sql-engine.ts';
 import { renderTuple } from '../sql-text.ts';
 import type { PlaceOf, SourceLevel, SourceRow } from './explanation.ts';
-import { foundBy, type NodeGraph } from './node-graph.ts';
+import { foundBy, type GraphSource, type NodeGraph } from './node-graph.ts';
 import {
+  identityExpressions,
   keyValues,
   madeOf,
   meetingColumns,
@@ -38,7 +39,7 @@ export class RowWalk {
   /** Levels below these rows of a node, each directly followed by those below it. */
   async below(node: MaintainedNode, rows: readonly StoredRow[]): Promise<SourceLevel[]> {
     const levels: SourceLevel[] = [];
-    for (const source of this.#options.graph.sourcesOf(node)) {
+    for (const source of this.#options.graph.shownSourcesOf(node)) {
       const found = await this.#level(node, rows, source);
       levels.push(found.level);
       const inner = this.#options.graph.node(source.relation.name);
@@ -52,7 +53,7 @@ export class RowWalk {
   async #level(
     node: MaintainedNode,
     readers: readonly StoredRow[],
-    source: NodeSource,
+    source: GraphSource,
   ): Promise<{ level: SourceLevel; rows: StoredRow[] }> {
     const { graph, limit } = this.#options;
     const { relation, alias } = source;
@@ -72,11 +73,12 @@ export class RowWalk {
     const version = kind === 'table' ? [{ name: placeColumn(source), type: 'UInt64' }] : [];
     const expressions = source.equal.map(({ expression }) => expression).join(', ');
     const each = Math.max(1, Math.floor(limit / readers.length));
-    const order = quoteColumns(relation.key).join(', ') || '1';
+    const limitBy = expressions === '' ? '' : ` LIMIT ${each} BY ${expressions}`;
+    const order = identityExpressions(relation.key).join(', ');
     const rows = await readStored(
       this.#options.engine,
       [...unique(own), ...meeting, ...version],
-      `${from} ORDER BY ${order} LIMIT ${each} BY ${expressions} LIMIT ${limit}`,
+      `${from} ORDER BY ${order}${limitBy} LIMIT ${limit}`,
       this.#options.signal,
     );
     const total = rows.length < each ? rows.length : await this.#count(from);

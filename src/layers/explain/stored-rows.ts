@@ -1,5 +1,5 @@
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
-import type { MaintainedNode } from '../maintained-node.ts';
+import { type MaintainedNode, quoteColumns } from '../maintained-node.ts';
 import type { NodeSource, SourceEquality } from '../node-sources.ts';
 import { hiddenPrefix, isNullable, nullSafe, type TypedColumn } from '../relation.ts';
 import type { SqlEngine } from '../sql-engine.ts';
@@ -35,12 +35,18 @@ export async function readStored(
 
 /** The condition that finds the rows of a source which rows of its reader are made of. */
 export function madeOf(source: NodeSource, readers: readonly StoredRow[]): string {
+  if (source.equal.length === 0) return source.where === undefined ? '1' : `(${source.where})`;
   const reachable = readers.filter((row) => source.equal.every((each) => canEqual(each, row)));
   if (reachable.length === 0) return '0';
   const left = source.equal.flatMap(({ expression, type }) => nullSafe(expression, type));
   const tuples = new Set(reachable.map((row) => renderTuple(valuesOf(source.equal, row))));
   const where = source.where === undefined ? '' : ` AND (${source.where})`;
   return `${renderTuple(left)} IN (${[...tuples].join(', ')})${where}`;
+}
+
+/** What rows are told apart by; of a table with a single row it is a constant. */
+export function identityExpressions(columns: readonly TypedColumn[]): string[] {
+  return columns.length === 0 ? ['toUInt8(1)'] : quoteColumns(columns);
 }
 
 /** Text that is equal for a row of a source and those rows of the reader that it went into. */

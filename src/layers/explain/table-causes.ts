@@ -79,7 +79,7 @@ export class TableCauses {
     const { engine, mostRows, signal } = this.#options;
     const { relation, alias } = source;
     const place = relation.changeColumn ?? versionColumn;
-    const condition = source.equal.length === 0 ? '1' : madeOf(source, rowsOf(pairs));
+    const condition = madeOf(source, rowsOf(pairs));
     const keys = quoteColumns(relation.key).join(', ');
     const from = `FROM ${relation.physical} AS ${quoteIdentifier(alias)}`;
     const changed = `SELECT ${keys} ${from} WHERE ${condition} AND ${place} > ${window.after.version}

@@ -76,12 +76,12 @@ test('the rows behind a number are tables with places and times of the source', 
       team     north
       revenue  150.00
 
-    joined rows of dws.teams: 1 of 30 rows
+    inner rows of dws.teams: 1 of 30 rows
       o.id  amount
       ────  ──────
       1     100.00
 
-    shop.teachers (t): 2 rows, read by joined rows of dws.teams
+    shop.teachers (t): 2 rows, read by inner rows of dws.teams
       id  name  last changed      committed
       ──  ────  ────────────────  ───────────────
       5   Ann   binlog.000003:77  10:31:07
