@@ -13,16 +13,20 @@ test('models are changed and rolled back beside a running cdc run, with the flow
   await createShop(database, 60);
   const project = await CdcProject.create(folder.path, database, { models: shopModels });
   const ordersOf = async (table: string) => {
-    const report = JSON.parse(
-      await project.succeed('query', '--json', `SELECT count() AS n FROM ${table}`),
-    );
-    return Number(report.rows[0].n);
+    const [row] = await project.query<{ n: string }>(`SELECT count() AS n FROM ${table}`);
+    return Number(row?.n);
   };
   await project.succeed('init');
   const running = project.start('run');
   const ended = finished(running);
   try {
-    await waitUntil('the run is there', async () => (await ordersOf('dwd.order_wide')) > 0, 60_000);
+    const order = (id: number) =>
+      database.connection.query(
+        `INSERT INTO orders (id, customer_id, amount, status, created_at) VALUES (${id}, 1, 5, 'paid', NOW())`,
+      );
+    await order(900);
+    const isThere = async () => (await ordersOf('dwd.order_wide')) === 61;
+    await waitUntil('the run has taken over', isThere, 120_000);
     const before = await ordersOf('dwd.order_wide');
     const file = join(folder.path, 'layers', 'dwd', 'order_wide.sql');
     const sql = (shopModels['dwd/order_wide'] ?? '').replaceAll('{db}', database.name);
@@ -30,9 +34,7 @@ test('models are changed and rolled back beside a running cdc run, with the flow
     const plan = await project.succeed('layers', 'plan');
     expect(plan).toMatch(/dwd\.order_wide +changed +filter +[\d,]+ rows, /);
     const applied = project.start('layers', 'apply', '--yes');
-    await database.connection.query(
-      "INSERT INTO orders (id, customer_id, amount, status, created_at) VALUES (1000, 1, 5, 'paid', NOW())",
-    );
+    await order(1_000);
     expect((await finished(applied)).exitCode).toBe(0);
     expect(await ordersOf('dwd.order_wide')).toBe(10);
 
