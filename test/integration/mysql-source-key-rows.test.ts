@@ -60,7 +60,8 @@ describeEachServer('rows read by key', (flavour) => {
     );
     const { schema } = await readTable(database, 't');
     const hex = (text: string) => Buffer.from(text).toString('hex');
-    const rest = ['1.50', '2026-01-02 03:04:05.600', '7', '00ff'];
+    // As the engine prints them.
+    const rest = ['1.5', '2026-01-02 03:04:05.600', '7', '00ff'];
     const long = 'ä'.repeat(200);
     const keys = [hex('Zoë'), hex('ZOË'), hex(long)].map((a) => [a, ...rest]);
     const section = await source.readRows(schema, keys, 5n, never);

@@ -73,6 +73,8 @@ class KeyRows {
   readonly #encoder: TextRowEncoder;
   readonly #writer = new ByteWriter();
   readonly #found = new Set<string>();
+  readonly #keyColumns: readonly Column[];
+  readonly #keyEncoder: TextRowEncoder;
   #rowCount = 0;
 
   constructor(schema: TableSchema, query: KeysetQuery, version: Version) {
@@ -80,10 +82,14 @@ class KeyRows {
     this.#query = query;
     this.#encoder = new TextRowEncoder(schema);
     this.#encoder.version = version;
+    this.#keyColumns = schema.key.flatMap(
+      (name) => schema.columns.find((column) => column.name === name) ?? [],
+    );
+    this.#keyEncoder = new TextRowEncoder({ ...schema, columns: this.#keyColumns });
   }
 
   add(buffer: Buffer, offset: number, end: number): boolean {
-    this.#found.add(JSON.stringify(this.#query.keyOf(buffer, offset, end)));
+    this.#found.add(this.#identity(this.#query.keyOf(buffer, offset, end)));
     this.#encoder.encode(buffer, offset, end, this.#writer);
     this.#rowCount++;
     return false;
@@ -94,7 +100,7 @@ class KeyRows {
   }
 
   addDeleteUnlessFound(key: readonly string[]): void {
-    if (this.#found.has(JSON.stringify(key))) return;
+    if (this.#found.has(this.#identity(key))) return;
     const { columns, key: names } = this.#schema;
     const packet = Buffer.concat(
       columns.map((column) => {
@@ -104,6 +110,16 @@ class KeyRows {
     );
     this.add(packet, 0, packet.length);
     this.#writer.buffer[this.#writer.offset - 1] = 1;
+  }
+
+  /** The row bytes of a key: 1.5 and 1.50 are the same decimal. */
+  #identity(key: readonly string[]): string {
+    const packet = Buffer.concat(
+      this.#keyColumns.map(({ type }, at) => field(keyBytes(type, key[at] ?? ''))),
+    );
+    const writer = new ByteWriter();
+    this.#keyEncoder.encode(packet, 0, packet.length, writer);
+    return writer.take().toString('hex');
   }
 
   section(): RowsSection {
