@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../src/catalog/catalog.ts';
 import { MemoryCatalog } from '../src/catalog/memory-catalog.ts';
 import { type ClickhouseEngine, openEngine } from '../src/engine/clickhouse-engine.ts';
@@ -146,6 +147,12 @@ export class BenchLayers implements AsyncDisposable {
     this.#published = { version: cut.to, build: currentBuild(this.#catalog) };
     this.#touched.clear();
     return report;
+  }
+
+  /** Resolves when what the layers have asked for in the background is done. */
+  async settled(): Promise<void> {
+    const running = 'SELECT 1 AS running FROM system.mutations WHERE NOT is_done LIMIT 1';
+    while ((await this.engine.rows(running)).length > 0) await delay(200);
   }
 
   rebuild(): Promise<void> {

@@ -66,6 +66,7 @@ export async function measureLayers(): Promise<Measurement[]> {
   const rebuilds = [await rebuildMs(world)];
   await change(world, orders, paidMore, 'id = 1');
   await world.refresh();
+  await world.settled();
   const measured: { change: Change; costs: Cost[]; keys: string; rows: number }[] = [];
   for (const each of changes) {
     const costs: Cost[] = [];
