@@ -6,6 +6,7 @@ import { renderQueryJson, renderQueryTable } from '../presenter/query-result.ts'
 import { example, type JsonOption, jsonFlag } from './command-options.ts';
 
 interface QueryOptions extends JsonOption {
+  readonly atCut?: boolean;
   readonly format: OutputFormat;
 }
 
@@ -31,16 +32,24 @@ export function registerQuery(program: Command, context: CommandContext): void {
         .choices(Object.keys(engineFormats))
         .default('table'),
     )
+    .option('--at-cut', 'with all tables and models at one published cut, which is named on stderr')
     .option(jsonFlag[0], 'the same as --format json: an array of rows')
     .addHelpText('after', example('cdc query "SELECT count() FROM shop.orders" --format csv'))
-    .action(async (argument: string | undefined, { json, format }: QueryOptions) => {
+    .action(async (argument: string | undefined, { atCut, json, format }: QueryOptions) => {
       const sql = await statementOf(argument, context);
       const config = await context.loadProject();
-      const { openQuery } = await import('../../pipeline/query.ts');
+      const { atOneCut, openQuery } = await import('../../pipeline/query.ts');
       await using warehouse = await openQuery(config, context.logger('warn'));
       const wanted = json === true ? 'json' : format;
-      const chunks = warehouse.query(sql, engineFormats[wanted], context.signal);
-      await printPieces(context, hasOwnFormat(sql) ? chunks : rendered(wanted, chunks, context));
+      const print = async () => {
+        const chunks = warehouse.query(sql, engineFormats[wanted], context.signal);
+        await printPieces(context, hasOwnFormat(sql) ? chunks : rendered(wanted, chunks, context));
+      };
+      if (atCut !== true) return print();
+      await atOneCut(config, context.signal, async (position) => {
+        context.say(`as of ${position}`);
+        await print();
+      });
     });
 }
 
