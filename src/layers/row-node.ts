@@ -85,8 +85,17 @@ export class RowNode implements MaintainedNode {
     return rowSources(this.#bound, this.columns, (bound) => this.#storedKey(bound));
   }
 
-  /** Stored rows by the key of a row they were made of, and rows on the way by what is joined to them. */
+  /** Stored rows by the key of a row they were made of, rows on the way by what is joined to them or asked of a set. */
   get lookups(): readonly Lookup[] {
+    const asking = this.#bound.sets.flatMap((set) => {
+      const owner = this.#ownerOf(set);
+      const operand = set.operand && this.#bound.text(set.operand);
+      return (owner && operand && columnLookup(owner.relation, operand)) ?? [];
+    });
+    return [...asking, ...this.#joinLookups()];
+  }
+
+  #joinLookups(): Lookup[] {
     return this.#bound.joined.flatMap((joined) => {
       const [stored, ...others] = quoteColumns(this.#storedKey(joined));
       const isOne = stored !== undefined && others.length === 0;
