@@ -9,6 +9,7 @@ import { enginePaths } from './engine-file.ts';
 
 export interface PrivateEngine extends AsyncDisposable {
   readonly engine: ClickhouseEngine;
+  readonly stateFolder: string;
 }
 
 /** An engine needs about a second to end; what hangs is left to the folder for temporary files. */
@@ -23,6 +24,7 @@ export async function openPrivateEngine(logger: Logger): Promise<PrivateEngine> 
     const engine = await openEngine({ type: 'embedded', port: 0 }, { stateFolder, logger });
     return {
       engine,
+      stateFolder,
       async [Symbol.asyncDispose]() {
         await engine[Symbol.asyncDispose]();
         await endEngine(stateFolder);

@@ -122,7 +122,12 @@ SELECT ${names}, ${this.#version}, 1 FROM ${table} FINAL`);
       this.#touched.add(name);
     }
     await this.refresh();
-    return this.stopped().size === 0 && (await this.unequal()).length === 0;
+    if (this.stopped().size > 0) return false;
+    const counts = this.#models.map(({ name }) => `SELECT count() AS rows FROM ${viewName(name)}`);
+    const sql = `SELECT sum(rows) AS rows FROM (${counts.join(' UNION ALL ')})`;
+    const [left] = await this.#setup.engine.rows<{ rows: string }>(sql);
+    // A sum over everything is a row also when there is nothing.
+    return Number(left?.rows) === 0 || (await this.unequal()).length === 0;
   }
 
   /** Why models have stopped, by name. */

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import type { ClickhouseEngine } from '../../src/engine/clickhouse-engine.ts';
@@ -97,8 +98,10 @@ function literal(connection: Connection, { form, text }: TestCell): string {
 /** Waits until the model shows what the story expects; fails with the difference. */
 async function expectModel(engine: ClickhouseEngine, expectation: Expectation): Promise<void> {
   const { model, where } = expectation;
+  const columns = await engine.rows<TypedColumn>(`DESCRIBE TABLE ${model}`);
   const differences = async () => {
-    const columns = await engine.rows<TypedColumn>(`DESCRIBE TABLE ${model}`);
+    // To ask all the time would slow down what it waits for.
+    await delay(100);
     const rows = await engine.rows(`SELECT * FROM ${model}`);
     return compareRows(expectation, rows, { columns, key: [] }).differences;
   };
