@@ -25,9 +25,9 @@ import {
   renderEmptyTable,
   renderRows,
   renderScan,
-  starWithoutKeys,
   type TypedColumn,
 } from './relation.ts';
+import { renderSelect, renderSource, setEdits } from './row-select.ts';
 import { type Edit, quoteNames, renderTuple } from './sql-text.ts';
 
 /** The query whose DESCRIBE gives the columns of the rows; reads no table. */
@@ -89,8 +89,8 @@ export class RowNode implements MaintainedNode {
   get lookups(): readonly Lookup[] {
     const asking = this.#bound.sets.flatMap((set) => {
       const owner = this.#ownerOf(set);
-      const operand = set.operand && this.#bound.text(set.operand);
-      return (owner && operand && columnLookup(owner.relation, operand)) ?? [];
+      if (owner === undefined || set.operand === undefined) return [];
+      return columnLookup(owner.relation, this.#bound.text(set.operand)) ?? [];
     });
     return [...asking, ...this.#joinLookups()];
   }
@@ -280,32 +280,4 @@ export class RowNode implements MaintainedNode {
     const source = `${renderSource(parent)}${where}`;
     return `${renderTuple(link.own)} IN (SELECT ${link.other.join(', ')} FROM ${source})`;
   }
-}
-
-function renderSource({ relation, alias }: BoundRelation): string {
-  return `${relation.physical} AS ${quoteIdentifier(alias)}`;
-}
-
-/** Puts queries in the place of stored sets. */
-function setEdits({ sets }: BoundSelect, queryOf: (set: BoundSet) => string): Edit[] {
-  return sets.map((set) => ({ ...set.query, text: `(${queryOf(set)})` }));
-}
-
-function renderSelect(
-  bound: BoundSelect,
-  { hidden, sets }: { hidden: readonly string[]; sets: readonly Edit[] },
-  scanOf: (bound: BoundRelation) => string,
-): string {
-  const { select } = bound;
-  const edits: Edit[] = bound.relations.map((relation) => {
-    return { ...relation.span, text: `${scanOf(relation)} AS ${quoteIdentifier(relation.alias)}` };
-  });
-  const except = starWithoutKeys(bound.relations.map(({ relation }) => relation));
-  for (const item of select.items) {
-    if (item.isStar) edits.push({ start: item.end, end: item.end, text: except });
-  }
-  const all = [...edits, ...sets];
-  const list = [bound.text(select.itemList, all), ...hidden].join(', ');
-  const where = select.where ? ` WHERE ${bound.text(select.where, all)}` : '';
-  return `SELECT ${list} FROM ${bound.text(select.from, all)}${where}`;
 }
