@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DeltaHistory } from '../../src/layers/delta-history.ts';
 import type { CutMark, Explanation } from '../../src/layers/explain/explanation.ts';
 import { openExplainer } from '../../src/layers/explain/open-explainer.ts';
+import type { LayersCut } from '../../src/layers/layers.ts';
 import { pastCutKey, pastCutPrefix } from '../../src/layers/past-cuts.ts';
 import { currentBuild } from '../../src/layers/published-models.ts';
 import { InProcessEngine } from '../support/layers-engine.ts';
@@ -83,8 +84,8 @@ async function openShop(more: Readonly<Record<string, string>> = {}) {
     layers,
     explain,
     cuts,
-    refresh: async () => {
-      await world.refresh(layers);
+    refresh: async (more: Partial<LayersCut> = {}) => {
+      await world.refresh(layers, never, more);
       publish();
     },
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
@@ -265,6 +266,23 @@ SELECT t.group_id AS g, max(x.amount) AS best FROM x JOIN shop.teachers t ON t.i
     expect(levels[0]).toMatchObject({ by: 'group', total: 3, rows: [{}, {}, {}] });
     const ofSet = await shop.explain('dwd.north', { id: '3' });
     expect(ofSet.levels?.at(-1)).toMatchObject({ name: 'shop.teachers', by: 'all', total: 2 });
+  });
+
+  test('is told for all cuts together that a model of minutes shows at once', async () => {
+    await using shop = await openShop({
+      'dws.slow':
+        '-- freshness: 5 min\nSELECT team, sum(revenue) AS revenue FROM dws.teams GROUP BY team',
+    });
+    await shop.refresh();
+    await shop.world.write('shop.orders', [order(1, 5, 101)]);
+    await shop.refresh();
+    await shop.world.write('shop.orders', [order(2, 5, 52)]);
+    await shop.refresh({ isWhole: true });
+    const steps = stepsOf(await shop.explain('dws.slow', { team: 'north' }, 'all'));
+    expect(steps).toHaveLength(1);
+    expect(steps[0]).toContain('changed: revenue 150.00 -> 153.00');
+    expect(steps[0]).toContain('shop.orders 1 changed amount 100.00>101.00');
+    expect(steps[0]).toContain('shop.orders 2 changed amount 50.00>52.00');
   });
 
   test('is known although the table has merged older rows away', async () => {

@@ -43,7 +43,7 @@ export class ModelExplainer {
     const causes = new CauseFinder({ graph, deltas, tables, mostPairs, limit });
     this.#finder = new RowFinder(engine, deltas, signal);
     this.#walk = new RowWalk({ engine, graph, placeOf, limit, signal });
-    this.#histories = new RowHistories({ deltas, causes, cuts, limit });
+    this.#histories = new RowHistories({ graph, deltas, causes, cuts, limit });
   }
 
   /**

@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
+import { Lanes } from '../lanes.ts';
 import type { MaintainedNode } from '../maintained-node.ts';
 import type { CompiledModel } from '../model-compiler.ts';
 import type { NodeSource } from '../node-sources.ts';
@@ -16,12 +17,15 @@ export class NodeGraph {
   readonly #nodes: ReadonlyMap<string, MaintainedNode>;
   readonly #models: ReadonlyMap<string, CompiledModel>;
   readonly #ods: OdsCatalog;
+  readonly #lanes = new Lanes();
 
+  /** The models in order of dependency. */
   constructor(models: readonly CompiledModel[], ods: OdsCatalog) {
     this.#models = new Map(models.map((compiled) => [compiled.model.name, compiled]));
     const nodes = models.flatMap((compiled) => compiled.nodes);
     this.#nodes = new Map(nodes.map((node) => [node.relation.name, node]));
     this.#ods = ods;
+    this.#lanes.follow(models);
   }
 
   names(): string[] {
@@ -40,6 +44,11 @@ export class NodeGraph {
   kindOf(name: string): 'table' | 'model' | 'stage' {
     if (this.#models.has(name)) return 'model';
     return this.#nodes.has(name) ? 'stage' : 'table';
+  }
+
+  /** It shows the changes of several cuts at once. */
+  isOfMinutes(model: string): boolean {
+    return this.#lanes.isOfMinutes(model);
   }
 
   /** What a node cannot tell the rows of (sets of a condition, all when it is computed whole) it reads all of. */

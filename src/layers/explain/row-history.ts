@@ -6,6 +6,7 @@ import { columnChanges } from './column-changes.ts';
 import type { CutWindow, DeltaReader } from './delta-reader.ts';
 import type { CutMark, CutPlace, HistoryStep, RowHistory } from './explanation.ts';
 import type { MovedPair } from './moved-pair.ts';
+import type { NodeGraph } from './node-graph.ts';
 import { rankCauses } from './rank-causes.ts';
 import { isRow } from './row-finder.ts';
 import { type RowState, RowTimeline } from './row-timeline.ts';
@@ -22,6 +23,7 @@ export interface Subject {
 export interface HistoryOptions {
   readonly deltas: DeltaReader;
   readonly causes: CauseFinder;
+  readonly graph: NodeGraph;
   /** Published cuts, the oldest first. */
   readonly cuts: readonly CutMark[];
   /** Steps shown. */
@@ -62,17 +64,13 @@ export class RowHistories {
     return this.#options.cuts.find((cut) => cut.build >= build);
   }
 
-  async #step({ node }: Subject, { change, window, isSum }: RowState): Promise<HistoryStep> {
-    const { causes, limit } = this.#options;
+  async #step(subject: Subject, { change, window, isSum }: RowState): Promise<HistoryStep> {
+    const { limit } = this.#options;
+    const { node } = subject;
     const { before, after } = change;
     const kind = before === undefined ? 'entered' : after === undefined ? 'left' : 'changed';
     const pairs: MovedPair[] = [{ change, kind }];
-    let found = await causes.below(node, pairs, window);
-    if (found.causes.length === 0 && found.levels.length === 0) {
-      // A model that is refreshed more seldom shows in one step what happened in several cuts.
-      const widened = { ...window, after: await this.#lastRefreshBefore(node, window) };
-      found = await causes.below(node, pairs, widened);
-    }
+    const found = await this.#causes(subject, pairs, window);
     const sumSince = isSum && 'position' in window.after ? cutPlace(window.after as CutMark) : null;
     return {
       cut: cutPlace(window.to),
@@ -84,27 +82,44 @@ export class RowHistories {
     };
   }
 
+  /** A model that is refreshed more seldom shows in one step what happened in several cuts. */
+  async #causes({ compiled, node }: Subject, pairs: readonly MovedPair[], window: CutWindow) {
+    const { causes, graph } = this.#options;
+    if (!graph.isOfMinutes(compiled.model.name)) {
+      const found = await causes.below(node, pairs, window);
+      if (found.causes.length > 0 || found.levels.length > 0) return found;
+    }
+    const after = await this.#lastRefreshBefore({ compiled, node }, window);
+    return causes.below(node, pairs, { ...window, after });
+  }
+
   async #lastRefreshBefore(
-    node: MaintainedNode,
+    { compiled, node }: Omit<Subject, 'identity'>,
     { after }: CutWindow,
   ): Promise<CutWindow['after']> {
     const [last] = await this.#options.deltas.rows(node, `${buildColumn} <= ${after.build}`, {
       newestFirst: true,
       limit: 1,
     });
-    return this.cutOf(Number(last?.get(buildColumn) ?? 0)) ?? { build: 0, version: 0n };
+    const build = Number(last?.get(buildColumn) ?? builtAt(compiled));
+    return this.cutOf(build) ?? after;
   }
 
   /** A model built anew has no history from before, unless its tables were copied with it. */
   async #begins({ compiled, node }: Subject, since?: CutMark): Promise<CutPlace | null> {
     const { deltas, cuts } = this.#options;
-    const built = Number(/@(\d+)$/.exec(compiled.storage)?.[1] ?? 0);
+    const built = builtAt(compiled);
     const oldest = Math.min(built, (await deltas.oldestBuild(node)) ?? built);
     const begins = Math.max(oldest, cuts[0]?.build ?? 0);
     const cut = this.cutOf(begins);
     const isAfter = since === undefined || since.build < begins;
     return isAfter && cut !== undefined ? cutPlace(cut) : null;
   }
+}
+
+/** The build that made the model's tables. */
+function builtAt({ storage }: CompiledModel): number {
+  return Number(/@(\d+)$/.exec(storage)?.[1] ?? 0);
 }
 
 const stepKinds = { entered: 'appeared', changed: 'changed', left: 'vanished' } as const;
