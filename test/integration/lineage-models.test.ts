@@ -76,7 +76,7 @@ describe('lineage of models that the engine has judged', () => {
     await engine[Symbol.asyncDispose]();
   });
 
-  const after = async (column: string, type?: string) => {
+  const impactsOf = async (column: string, type?: string) => {
     const changed = [...(tables.get('shop.students') ?? [])].flatMap((each) => {
       if (each.name !== column) return [each];
       return type === undefined ? [] : [{ ...each, type }];
@@ -148,7 +148,7 @@ describe('lineage of models that the engine has judged', () => {
         from: { kind: 'model', table: 'dws.by_town', column: 'n' },
         to: { kind: 'model', table: 'ads.report' },
         influence: 'filter',
-        at: 'layers/ads/report.sql:1:58',
+        at: 'layers/ads/report.sql:1:55',
       },
     ]);
   });
@@ -183,20 +183,20 @@ describe('lineage of models that the engine has judged', () => {
   });
 
   test('a dropped column stops the model that names it, and its readers wait', async () => {
-    const impacts = await after('city');
+    const impacts = await impactsOf('city');
 
     expect(impacts.map(({ name, effect }) => [name, effect])).toEqual([
       ['dwd.wide', 'stops'],
       ['dws.by_town', 'waits'],
       ['ads.report', 'waits'],
     ]);
-    expect(impacts[0]?.problems[0]?.where).toBe('layers/dwd/wide.sql:2:33');
+    expect(impacts[0]?.problems[0]?.where).toBe('layers/dwd/wide.sql:2:34');
     expect(impacts[0]?.uses).toEqual([
       {
         table: 'shop.students',
         column: 'city',
         role: 'identity',
-        where: 'layers/dwd/wide.sql:2:33',
+        where: 'layers/dwd/wide.sql:2:34',
       },
     ]);
     expect(impacts[0]?.audits).toEqual([
@@ -204,12 +204,12 @@ describe('lineage of models that the engine has judged', () => {
     ]);
     expect(impacts[1]?.uses.map(({ role, where }) => [role, where])).toEqual([
       ['identity', 'layers/dws/by_town.sql:1:8'],
-      ['group', 'layers/dws/by_town.sql:1:94'],
+      ['group', 'layers/dws/by_town.sql:1:90'],
     ]);
   });
 
   test('a column of another type changes what is made of it, as far as the engine says so', async () => {
-    const impacts = await after('city', 'Int64');
+    const impacts = await impactsOf('city', 'Int64');
 
     const town = { name: 'town', type: 'Nullable(String)', after: 'Nullable(Int64)' };
     expect(impacts.map(({ name, effect, columns }) => [name, effect, columns])).toEqual([
