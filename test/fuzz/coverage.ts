@@ -22,12 +22,7 @@ export class Coverage {
     this.broken += broken;
     for (const { model, way, why, rounds: compared } of models) {
       for (const shape of new Set(['all models', ...model.shapes])) {
-        const count = this.#shapes.get(shape) ?? {
-          models: 0,
-          byKeys: 0,
-          rebuilt: 0,
-          comparisons: 0,
-        };
+        const count = { ...this.of(shape) };
         count.models += 1;
         count.comparisons += compared;
         if (way === 'keys') count.byKeys += 1;
@@ -38,6 +33,10 @@ export class Coverage {
       const reason = why.replaceAll(/\b(dwd|dws|ads)\.m\d+\b/g, 'a model').slice(0, 90);
       this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
     }
+  }
+
+  of(shape: string): Readonly<ShapeCount> {
+    return this.#shapes.get(shape) ?? { models: 0, byKeys: 0, rebuilt: 0, comparisons: 0 };
   }
 
   /** As a Markdown table, so that it can go into docs/guarantees.md as it is. */

@@ -1,6 +1,6 @@
 // npm run fuzz: random warehouses, compared with a full recompute after every round.
 import { parseArgs } from 'node:util';
-import { InProcessEngine } from '../support/layers-engine.ts';
+import { forSmallTables, InProcessEngine } from '../support/layers-engine.ts';
 import { Coverage } from './coverage.ts';
 import { renderReproduction } from './reproduction.ts';
 import { makeScenario } from './scenario-maker.ts';
@@ -16,6 +16,8 @@ const { values } = parseArgs({
     'keep-going': { type: 'boolean', default: false },
   },
 });
+/** Every how many rounds `layers.verify` is asked, too; it costs as much as the rest of a round. */
+const verifyEvery = 5;
 const wanted = Number(values.rounds);
 const roundsPerWorld = Number(values['rounds-per-world']);
 const firstSeed = Number(values.seed);
@@ -23,12 +25,12 @@ const coverage = new Coverage();
 const startedAt = performance.now();
 let failures = 0;
 
-await using engine = await InProcessEngine.open();
+await using engine = await InProcessEngine.open(forSmallTables);
 console.log(`${wanted} rounds from seed ${firstSeed}`);
 for (let seed = firstSeed; coverage.rounds < wanted; seed += 1) {
   const rounds = Math.min(roundsPerWorld, wanted - coverage.rounds);
   const scenario = makeScenario(seed, rounds);
-  const result = await runScenario(scenario, engine);
+  const result = await runScenario(scenario, engine, { verifyEvery });
   coverage.add(result);
   if (result.failure === undefined) {
     if (coverage.worlds % 20 === 0) console.log(progress());

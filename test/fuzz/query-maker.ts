@@ -113,7 +113,9 @@ export class QueryMaker {
     if (shape === 'distinct') return { query: { ...draft, isDistinct: true }, items };
     const order = totalOrder(scope);
     if (shape === 'limit-by') {
-      const by = pickSome(this.#random, columnsOf(scope, groupable), 2).map(({ sql }) => sql);
+      const columns = columnsOf(scope, groupable);
+      const given = columns.length > 0 ? columns : columnsOf(scope);
+      const by = pickSome(this.#random, given, 2).map(({ sql }) => sql);
       const limitBy = { count: this.#random.between(1, 2), by };
       return { query: { ...draft, orderBy: [...by, ...order], limitBy }, items };
     }

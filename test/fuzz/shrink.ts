@@ -13,8 +13,9 @@ export type Attempt = (scenario: Scenario) => Promise<Failure | undefined>;
 export async function shrink(
   scenario: Scenario,
   failure: Failure,
-  options: { attempt: Attempt; deadline: number },
+  options: { attempt: Attempt; deadline: number; mostAttempts?: number },
 ): Promise<{ scenario: Scenario; failure: Failure; attempts: number }> {
+  const { deadline, mostAttempts = Number.POSITIVE_INFINITY } = options;
   let best = { scenario: cutAfter(scenario, failure.round), failure };
   let attempts = 0;
   let hasShrunk = true;
@@ -25,14 +26,15 @@ export async function shrink(
     best = { scenario: cutAfter(candidate, found.round), failure: found };
     return true;
   };
-  while (hasShrunk && performance.now() < options.deadline) {
+  while (hasShrunk) {
     hasShrunk = false;
     for (const reduction of reductions) {
       let isTaken = true;
       while (isTaken) {
         isTaken = false;
         for (const candidate of reduction(best.scenario)) {
-          if (performance.now() > options.deadline) return { ...best, attempts };
+          const isOver = performance.now() > deadline || attempts >= mostAttempts;
+          if (isOver) return { ...best, attempts };
           if (!(await tryOne(candidate))) continue;
           isTaken = true;
           hasShrunk = true;

@@ -12,6 +12,16 @@ const jsonSettings = {
   output_format_json_quote_decimals: 1,
 };
 
+/** For tables of a few rows: planning costs more than running, and threads more than they bring. */
+export const forSmallTables = {
+  max_threads: 1,
+  max_insert_threads: 1,
+  compile_expressions: 0,
+  compile_aggregate_expressions: 0,
+  enable_join_runtime_filters: 0,
+  query_plan_optimize_join_order_limit: 0,
+} as const;
+
 /** The engine in this process, with the settings of the real one; for tests of the layers alone. */
 export class InProcessEngine implements SqlEngine, AsyncDisposable {
   readonly #chdb: Chdb;
