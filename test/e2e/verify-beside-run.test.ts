@@ -92,7 +92,7 @@ test('verify finds what was damaged beside a running cdc run, and repair mends j
   await running.working();
   const stateFolder = join(folder.path, '.cdc');
   const logger = createSilentLogger();
-  await using engine = await openEngine(engineOptions.parse({}), { stateFolder, logger });
+  await using engine = await openEngine(engineOptions.parse({ type: 'embedded' }), { stateFolder, logger });
   const before = await versionsOf(engine, database);
   const [wide] = await engine.rows<{ name: string }>(
     "SELECT name FROM system.tables WHERE database = '_layers' AND match(name, '^dwd.order_wide@[0-9]+$')",
