@@ -29,8 +29,7 @@ export function hashOf(expressions: readonly string[]): string {
 
 /** The lookup by one column; undefined where the order of the table serves as well, or `text` is no column of the relation. */
 export function columnLookup(relation: Relation, text: string): Lookup | undefined {
-  const column = /^(?:(?:\w+|`[^`]+`)\.)?(?:(\w+)|`([^`]+)`)$/.exec(text);
-  const name = column?.[1] ?? column?.[2];
+  const name = /^(?:(?:\w+|`[^`]+`)\.)?`?(\w+)`?$/.exec(text)?.[1];
   if (name === undefined || relation.key.length === 0 || relation.key[0]?.name === name) {
     return undefined;
   }
