@@ -169,11 +169,12 @@ function whatToDo(
   const isDrop = change.kind === 'drop';
   const source = isDrop ? 'drop the column in the source' : 'change the type in the source';
   if (stopped.length === 0) {
-    const rebuilt = models.some(({ effect }) => effect === 'changes');
-    const after = rebuilt
-      ? ['`cdc layers apply --yes` afterwards builds the changed models anew.']
-      : [];
-    return [`No model stops: ${source} whenever you like.`, ...after];
+    const isStored = models.some(({ effect }) => effect === 'changes');
+    if (!isStored) return [`No model stops: ${source} whenever you like.`];
+    return [
+      `No model needs another text: ${source} when you like.`,
+      'Those that stop stay at their last good cut, with all that read them, until `cdc layers apply --yes` builds them anew.',
+    ];
   }
   const files = stopped.map(({ file }) => file).join(', ');
   return [
@@ -181,6 +182,6 @@ function whatToDo(
       ? `Take ${table}.${column} out of ${files}.`
       : `Make ${files} right for both types, for example with toString(${column}) or a CAST.`,
     '`cdc layers plan` shows what that rebuilds; `cdc layers apply --yes` does it.',
-    `Only then ${source}. Done in the other order, they and their readers stand still at their last good state until they are applied.`,
+    `Only then ${source}; in the other order these models and their readers stay at their last good cut until they are applied.`,
   ];
 }

@@ -77,7 +77,7 @@ function effectText({ effect, decidesRows }: ModelImpact): string {
   const rows = decidesRows ? ', other rows' : '';
   if (effect === 'stops') return 'stops';
   if (effect === 'waits') return 'waits for a model that stops';
-  return effect === 'changes' ? `is rebuilt${rows}` : `goes on${rows}`;
+  return effect === 'changes' ? `stops until applied${rows}` : `goes on${rows}`;
 }
 
 function columnsText({ columns }: ModelImpact): string {

@@ -15,8 +15,9 @@ export interface ModelImpact {
   readonly name: string;
   readonly file: string;
   /**
-   * `stops`: the engine refuses it; `waits`: it reads one that stops; `changes`: columns go or get other
-   * types; `works`: it depends on the column and stays as it is.
+   * `stops`: the engine refuses it; `waits`: it reads one that stops; `changes`: it is to be built anew,
+   * for it names the column or gets other columns; `works`: it depends on the column and goes on. (A type
+   * that is only wider may leave a model that names the column as it is, too.)
    */
   readonly effect: 'stops' | 'waits' | 'changes' | 'works';
   /** Why it stops, in the engine's words, with the place. */
@@ -68,12 +69,16 @@ export function modelImpacts(
       return compared.find((change) => change.name === name) ?? { name, type, after: type };
     });
     const others = compared.filter(({ name }) => !own.some((column) => column.name === name));
+    const isNamed = uses.some(
+      ({ table, column }) => table === start.table && column === start.column,
+    );
+    const isOther = isNamed || compared.length > 0;
     const names = [...own.map(({ name }) => name), ...uses.map(({ column }) => column)];
     return [
       {
         name: model.name,
         file: model.file,
-        effect: isNew ? 'stops' : isBlocked ? 'waits' : compared.length > 0 ? 'changes' : 'works',
+        effect: isNew ? 'stops' : isBlocked ? 'waits' : isOther ? 'changes' : 'works',
         problems: isNew ? now.problems : [],
         uses,
         columns: [...outputs, ...others],
