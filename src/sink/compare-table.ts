@@ -137,7 +137,7 @@ async function deletions(
 ): Promise<Map<string, string>> {
   const extra = found.filter(({ kind }) => kind === 'extra').map(({ own_key: key }) => key);
   const deleted = new RowSelect(plan, sink.types).deleted();
-  if (extra.length === 0 || deleted === undefined) return new Map();
+  if (extra.length === 0) return new Map();
   const { key } = engineTexts(plan.table, sink.types, quoteIdentifier);
   const rows = await engine.rows<{ key: string; change: string }>(
     `SELECT ${key} AS key, toString(max(_change)) AS change FROM (${deleted}) GROUP BY key HAVING key IN {keys:Array(String)}`,

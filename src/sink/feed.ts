@@ -22,8 +22,8 @@ export interface FeedTable {
   /** Columns that identify a row, in the order in which the rows are sorted. */
   readonly key: readonly string[];
   readonly comment?: string;
-  /** Its numbers grow in the order in which rows come. Absent: rebuilt as a whole, so that each generation is all there is. */
-  readonly changeColumn?: string;
+  /** Its numbers grow in the order in which rows come. */
+  readonly changeColumn: string;
   /** Another one when rows may have come or gone without their numbers saying so: all of them are to be sent again. */
   readonly generation: string;
   /** Rows up to it are published. */

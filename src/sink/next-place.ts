@@ -89,11 +89,7 @@ async function remade(place: Place, feed: FeedTable, { engine }: NextPlaceOption
   return { ...place, generation, upTo: '0', range };
 }
 
-async function oldestVersion(
-  { changeColumn, physical, readTo }: FeedTable,
-  engine: RowEngine,
-): Promise<string> {
-  if (changeColumn === undefined) return String(readTo);
+async function oldestVersion({ physical, readTo }: FeedTable, engine: RowEngine): Promise<string> {
   const [found] = await engine.rows<{ rows: string; oldest: string }>(
     `SELECT count() AS rows, toString(min(${versionColumn})) AS oldest FROM ${physical}`,
   );
@@ -106,7 +102,7 @@ async function isFilled(
   { feed, table, values }: TablePlan,
   { engine }: NextPlaceOptions,
 ): Promise<boolean> {
-  if (range !== undefined || feed.changeColumn === undefined) return false;
+  if (range !== undefined) return false;
   const before = new Map(columns.map(({ name, engineType }) => [name, engineType]));
   const others = table.columns.filter(({ name, engineType }) => before.get(name) !== engineType);
   if (others.some(({ name, nullable }) => before.has(name) || !nullable)) return false;

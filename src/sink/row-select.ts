@@ -71,8 +71,7 @@ export class RowSelect {
 
   /** The same three for the rows of some keys: a query that gives the key's columns as they are in the warehouse. */
   ofKeys(keys: string) {
-    const { feed } = this.#plan;
-    const from = this.#newest(`(${this.#key}) IN (${keys})`, feed.changeColumn !== undefined);
+    const from = this.#newest(`(${this.#key}) IN (${keys})`);
     return {
       rows: this.#select(from, 'full'),
       printed: this.#select(from, 'printed'),
@@ -108,10 +107,9 @@ export class RowSelect {
     });
     const printed = table.key.map((name) => `assumeNotNull(${quoteIdentifier(name)})`);
     const given = `SELECT ${printed.join(', ')} FROM format(${format}, ${quoteString(structure)}, unhex('${line.toString('hex')}'))`;
-    const version = feed.changeColumn === undefined ? String(feed.readTo) : versionColumn;
     return (
-      `SELECT toJSONString([${this.#keyTexts().join(', ')}]) AS key, toString(${version}) AS version FROM ${feed.physical} ` +
-      `WHERE (${texts.join(', ')}) IN (${given}) ORDER BY ${version} DESC LIMIT 1`
+      `SELECT toJSONString([${this.#keyTexts().join(', ')}]) AS key, toString(${versionColumn}) AS version FROM ${feed.physical} ` +
+      `WHERE (${texts.join(', ')}) IN (${given}) ORDER BY ${versionColumn} DESC LIMIT 1`
     );
   }
 
@@ -153,9 +151,8 @@ export class RowSelect {
   }
 
   /** Keys of deleted rows, and of those that the filter leaves out, under their target names, with the change number `_change`. */
-  deleted(): string | undefined {
+  deleted(): string {
     const { feed, table, values, filter } = this.#plan;
-    if (feed.changeColumn === undefined) return undefined;
     const items = table.key.map((name) => `${values.get(name)} AS ${quoteIdentifier(name)}`);
     const gone =
       filter === undefined ? deletedColumn : `(${deletedColumn} OR NOT ${isTrue(filter)})`;
@@ -167,36 +164,23 @@ export class RowSelect {
   current(): string {
     const { feed, values, filter } = this.#plan;
     const items = [...values].map(([name, value]) => `${value} AS ${quoteIdentifier(name)}`);
-    const change = feed.changeColumn ?? `toUInt64(${feed.readTo})`;
-    const version =
-      feed.changeColumn === undefined ? `toUInt64(${feed.readTo})` : quoteIdentifier(versionColumn);
-    const source = `SELECT *, ${version} AS _row_version, ${change} AS _change FROM ${feed.physical}${this.#final()}`;
+    const source = `SELECT *, ${versionColumn} AS _row_version, ${feed.changeColumn} AS _change FROM ${feed.physical} FINAL`;
     const where = filter === undefined ? '' : ` WHERE ${isTrue(filter)}`;
     return `SELECT ${items.join(', ')}, _row_version AS ${versionColumn}, _change FROM (${source})${where}${expressionSettings}`;
-  }
-
-  #final(): string {
-    return this.#plan.feed.changeColumn === undefined ? '' : ' FINAL';
   }
 
   #source(range: RowRange): string {
     const { feed, filter } = this.#plan;
     const where = this.#where(range);
-    if (range.withDeleted && feed.changeColumn !== undefined) return this.#newest(where, true);
+    if (range.withDeleted) return this.#newest(where);
     const condition = filter === undefined ? where : `${where} AND ${isTrue(filter)}`;
-    const from = `${feed.physical}${this.#final()} WHERE ${condition} ORDER BY ${this.#key}`;
-    if (feed.changeColumn !== undefined) return `(SELECT * FROM ${from})`;
-    return `(SELECT *, toUInt64(${feed.readTo}) AS ${versionColumn}, toUInt8(0) AS ${deletedColumn} FROM ${from})`;
+    return `(SELECT * FROM ${feed.physical} FINAL WHERE ${condition} ORDER BY ${this.#key})`;
   }
 
   /** The newest row of each key among those of the condition; what the filter leaves out counts as deleted. */
-  #newest(condition: string, isVersioned: boolean): string {
+  #newest(condition: string): string {
     const { feed, filter } = this.#plan;
     const kept = filter === undefined ? '' : ` OR NOT ${isTrue(filter)}`;
-    if (!isVersioned) {
-      const own = `toUInt64(${feed.readTo}) AS ${versionColumn}, toUInt8(0${kept}) AS ${deletedColumn}`;
-      return `(SELECT *, ${own} FROM ${feed.physical} WHERE ${condition})`;
-    }
     const replaced =
       filter === undefined
         ? '*'
@@ -255,12 +239,12 @@ export class RowSelect {
   #where({ from, to, after, last }: RowRange): string {
     const { changeColumn } = this.#plan.feed;
     const parts = [
-      ...(changeColumn === undefined ? [] : [`${changeColumn} <= ${to}`]),
-      ...(changeColumn !== undefined && from > 0n ? [`${changeColumn} > ${from}`] : []),
+      `${changeColumn} <= ${to}`,
+      ...(from > 0n ? [`${changeColumn} > ${from}`] : []),
       ...(after === undefined ? [] : [`(${this.#key}) > ${this.#bound(after)}`]),
       ...(last === undefined ? [] : [`(${this.#key}) <= ${this.#bound(last)}`]),
     ];
-    return parts.length === 0 ? '1' : parts.join(' AND ');
+    return parts.join(' AND ');
   }
 
   #bound(texts: readonly string[]): string {

@@ -64,8 +64,6 @@ export class TableCopier {
     return this.#known(async () => {
       const plan = await this.plan(feed);
       const { place, isNew } = await nextPlace(plan, this.place, this.#setup);
-      const isWhole = feed.changeColumn === undefined && place.range === undefined;
-      if (isWhole && !isNew) return nothingNew;
       return this.#copyRange(plan, place, isNew, signal);
     });
   }
