@@ -141,9 +141,11 @@ export class BenchLayers implements AsyncDisposable {
     return `SELECT * EXCEPT (_version, _deleted) REPLACE (${replace}) FROM ${physicalTable(table)} FINAL WHERE ${where}`;
   }
 
-  async refresh(signal: AbortSignal = never): Promise<RefreshReport> {
-    const cut = { from: this.#published, to: this.#version, tables: new Set(this.#touched) };
-    const report = await this.layers.refresh(cut, signal);
+  /** Brings the models to what was written; with `isWhole` also those that a job beside the flow is left to. */
+  async refresh({ isWhole = false } = {}): Promise<RefreshReport> {
+    const tables = new Set(this.#touched);
+    const cut = { from: this.#published, to: this.#version, tables, isWhole };
+    const report = await this.layers.refresh(cut, never);
     this.#published = { version: cut.to, build: currentBuild(this.#catalog) };
     this.#touched.clear();
     return report;
