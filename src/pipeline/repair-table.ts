@@ -4,7 +4,7 @@ import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import { CdcError } from '../errors.ts';
 import { physicalTable } from '../load/clickhouse/ddl.ts';
-import { clearResends, requestResend } from './resend-requests.ts';
+import { requestResend } from './resend-requests.ts';
 import { keyText } from './verify-rows.ts';
 import type { KeyDifference, TableVerification } from './verify-table.ts';
 import type { VerifyWork } from './verify-work.ts';
@@ -39,7 +39,6 @@ export async function repairTable(
   if (schema === undefined) {
     throw new CdcError('CDC_NOT_INITIALIZED', `Repairing ${table}: it has no snapshot yet.`);
   }
-  await clearResends(catalog);
   const ahead = differences.filter(({ isAhead }) => isAhead);
   await removeAhead(work, schema, ahead, signal);
   for (let at = 0; at < differences.length; at += keysAtOnce) {

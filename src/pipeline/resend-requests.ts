@@ -4,14 +4,14 @@ import type { TableId } from '../change/table-id.ts';
 import { CdcError, type ErrorCode } from '../errors.ts';
 
 /**
- * How a repair asks whoever captures to send single rows again, through the catalog (LMDB is shared between processes). Both
- * keys are removed by the one who asked; what a killed one has left is answered once and then only lies there until the next
- * one clears it.
+ * How a repair asks whoever captures to send single rows again, through the catalog (LMDB is shared between processes).
  *
  *   repair                        capture
  *   put resend/request/<id> ───>  between two transactions: reads the rows, appends them to the log
- *   reads  <────────────────────  put resend/answer/<id>
- *   remove both
+ *   reads  <────────────────────  put resend/answer/<id>, removes the request
+ *   removes the answer
+ *
+ * A request of a repair that was killed is answered all the same: a row sent once more is harmless.
  */
 const requestPrefix = 'resend/request/';
 const answerPrefix = 'resend/answer/';
@@ -31,13 +31,8 @@ export interface ResendAnswer {
   readonly error?: { readonly code: ErrorCode; readonly message: string };
 }
 
-/** What nobody has answered yet. */
 export function openResends(catalog: Catalog): ResendRequest[] {
-  const answered = new Set(
-    [...catalog.entries(answerPrefix).keys()].map((key) => key.slice(answerPrefix.length)),
-  );
-  const requests = catalog.entries<ResendRequest>(requestPrefix).values();
-  return [...requests].filter(({ id }) => !answered.has(id));
+  return [...catalog.entries<ResendRequest>(requestPrefix).values()];
 }
 
 export async function answerResend(
@@ -45,7 +40,13 @@ export async function answerResend(
   { id }: ResendRequest,
   answer: ResendAnswer,
 ): Promise<void> {
-  await catalog.put(answerPrefix + id, answer);
+  await catalog.batch({ [requestPrefix + id]: undefined, [answerPrefix + id]: answer });
+}
+
+/** Removes answers that nobody has fetched; whoever still waits for one asks again. */
+export async function clearAnswers(catalog: Catalog): Promise<void> {
+  const keys = [...catalog.entries(answerPrefix).keys()];
+  await catalog.batch(Object.fromEntries(keys.map((key) => [key, undefined])));
 }
 
 /** Resolves to the version that the rows got, once they are in the log. */
@@ -55,23 +56,16 @@ export async function requestResend(
   signal: AbortSignal,
 ): Promise<bigint> {
   const { id } = request;
-  await catalog.put(requestPrefix + id, request);
   try {
     for (;;) {
       const answer = catalog.get<ResendAnswer>(answerPrefix + id);
       if (answer?.error !== undefined) throw new CdcError(answer.error.code, answer.error.message);
       if (answer?.version !== undefined) return BigInt(answer.version);
+      const isAsked = catalog.get(requestPrefix + id) !== undefined;
+      if (answer === undefined && !isAsked) await catalog.put(requestPrefix + id, request);
       await delay(pollMs, undefined, { signal });
     }
   } finally {
     await catalog.batch({ [requestPrefix + id]: undefined, [answerPrefix + id]: undefined });
   }
-}
-
-/** Removes what repairs that were killed have left. */
-export async function clearResends(catalog: Catalog): Promise<void> {
-  const keys = [requestPrefix, answerPrefix].flatMap((prefix) => [
-    ...catalog.entries(prefix).keys(),
-  ]);
-  await catalog.batch(Object.fromEntries(keys.map((key) => [key, undefined])));
 }

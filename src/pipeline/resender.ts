@@ -8,6 +8,7 @@ import type { Source } from '../source/source.ts';
 import { streamCheckpoint } from './capture-state.ts';
 import {
   answerResend,
+  clearAnswers,
   openResends,
   type ResendAnswer,
   type ResendRequest,
@@ -45,6 +46,7 @@ export class Resender {
   /** Answers requests until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { catalog } = this.#options;
+    await clearAnswers(catalog);
     while (!signal.aborted) {
       for (const request of openResends(catalog)) {
         const answer = await this.#send(request, signal).catch(refusal);
