@@ -1,6 +1,7 @@
 -- key: order_id
 -- owner: sales
 -- freshness: 1 s
+-- audit: accepted(status: created, paid, transferred, refunded, cancelled) warn
 -- description: Every order with the first order of its chain (transfers, re-purchases) and its money after refunds.
 --
 -- A transfer and a re-purchase are orders of their own that name the order they come from. Four steps are

@@ -1,6 +1,7 @@
 -- key: root_order_id
 -- owner: teaching
 -- freshness: 1 s
+-- audit: unique(root_order_id) warn
 -- description: Every student who has a place in a term, whether they bought the next one, and whose students they are: now, and were then.
 --
 -- "Now" is the teacher whose assignment to the class is open, and the group that this teacher's membership is
