@@ -144,16 +144,17 @@ export class FlatCompiler {
   }
 
   /**
-   * A joined table of which the SELECT does not read every column becomes a stage of those it reads, so that
-   * a change of another column ends there. Undefined when there is none.
+   * A joined table becomes a stage of the columns that the SELECT reads, so that a change of another column
+   * ends there. Also when it has no others yet: the stages of a model must not change with a column that it
+   * does not read. Undefined when there is none.
    */
   async #withDimensions(bound: BoundSelect): Promise<string | undefined> {
+    if (bound.select.items.some(({ isStar }) => isStar)) return undefined;
     const driving = bound.driving.relation.name;
     const edits: Edit[] = [];
     const stages = new Map<string, string>();
     for (const { alias, columns, relation, span } of bound.joined) {
-      const isWhole = columns.length === relation.columns.length || columns.length === 0;
-      if (relation.kind !== 'table' || isWhole || relation.name === driving) continue;
+      if (relation.kind !== 'table' || columns.length === 0 || relation.name === driving) continue;
       const names = quoteNames(columns.map(({ name }) => name));
       const sql = `SELECT ${names} FROM ${quoteTable(relation.name)} AS _rows`;
       const stage = stages.get(sql) ?? (await this.flat(sql, { isOurs: true })).name;

@@ -141,7 +141,8 @@ export class ModelCompiler {
     const { columns, key } = this.#known(name);
     const names = new Set(parsed.tokens.map((token) => token.text));
     const keyNames = key.map((column) => column.name).sort();
-    return [keyNames, columns.filter((column) => names.has(column.name))];
+    const isAll = hasStar(parsed);
+    return [keyNames, columns.filter((column) => isAll || names.has(column.name))];
   }
 
   #known(name: string): Relation {
@@ -217,8 +218,18 @@ function outputsOfOneName(model: ModelFile, { items, parsed }: SelectText): Prob
   });
 }
 
+/** A star anywhere, also in a subquery, means columns that the text does not name. */
+function hasStar({ tokens }: ParsedSql): boolean {
+  return tokens.some(({ word }, index) => {
+    const before = tokens[index - 1]?.word ?? '';
+    return (
+      word === 'COLUMNS' || (word === '*' && ['SELECT', 'DISTINCT', ',', '.'].includes(before))
+    );
+  });
+}
+
 /** Grows when tables of another form are stored, so that all models are built anew. */
-const tableFormat = 3;
+const tableFormat = 4;
 
 /** The engine calls `s.name` of a join `s.name`; people expect `name` where that is not taken. */
 function renamePlainColumns(select: SelectText, outputs: readonly TypedColumn[]): TypedColumn[] {
