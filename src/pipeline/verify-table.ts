@@ -74,6 +74,7 @@ export async function verifyTable(verifier: TableVerifier): Promise<TableVerific
     await hashOds(verifier, hashes);
     const { keys, ranges, unlooked } = await differingKeys(verifier, hashes);
     const { differences, moving } = await lookUntilCertain(verifier, keys);
+    differences.sort((left, right) => left.odsKey.localeCompare(right.odsKey));
     const { table } = schema;
     const source = sourceTable(verifier);
     return {
