@@ -6,7 +6,7 @@ import type { LayersSetup } from './layers.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import type { ModelFile } from './model-file.ts';
 import { compileModels, type ModelSet } from './model-set.ts';
-import type { OdsCatalog } from './ods-catalog.ts';
+import { type OdsCatalog, readOdsCatalog } from './ods-catalog.ts';
 import { SourceColumns } from './source-columns.ts';
 
 /** The models that are built: their records, and the statements that keep them right. */
@@ -16,9 +16,9 @@ export class BuiltModels {
   /** In order of dependency; undefined until it is needed. */
   #models: readonly CompiledModel[] | undefined;
   #records: Map<string, ModelRecord> | undefined;
-  /** The schemas that `#models` were compiled for. */
-  #schemas = '';
+  /** The tables as they were at the last compilation, and at that of each model. */
   #ods: OdsCatalog | undefined;
+  readonly #odsOf = new WeakMap<CompiledModel, OdsCatalog>();
   readonly #sources: SourceColumns;
   /** Names of records that are not stored yet. */
   readonly #unsaved = new Set<string>();
@@ -34,8 +34,9 @@ export class BuiltModels {
    * record. `after` is the last cut at which it was possible.
    */
   async active(after?: Version): Promise<readonly CompiledModel[]> {
-    const signature = this.#schemaSignature();
-    if (this.#models !== undefined && this.#schemas === signature) return this.#models;
+    if (this.#models !== undefined && (await this.#areTablesAsCompiled(this.#models))) {
+      return this.#models;
+    }
     const set = await this.compileAll((name) => this.record(name).storage);
     for (const [name, problems] of set.failed) this.fail(name, problems, after);
     for (const compiled of set.compiled) {
@@ -59,12 +60,13 @@ export class BuiltModels {
     const unsaved = [...this.#unsaved].flatMap((name) => this.find(name) ?? []);
     this.#unsaved.clear();
     await this.#state.store(unsaved);
-    const good = this.#models?.filter(({ model, fingerprint }) => {
-      const record = this.find(model.name);
-      return record?.error === undefined && record?.fingerprint === fingerprint;
+    const good = (this.#models ?? []).flatMap((compiled) => {
+      const { error, fingerprint } = this.find(compiled.model.name) ?? {};
+      const ods = this.#odsOf.get(compiled);
+      const isGood = error === undefined && fingerprint === compiled.fingerprint;
+      return isGood && ods !== undefined ? [{ compiled, ods }] : [];
     });
-    if (good !== undefined && this.#ods !== undefined)
-      await this.#sources.remember(good, this.#ods);
+    await this.#sources.remember(good);
   }
 
   /** After records have changed. */
@@ -87,7 +89,6 @@ export class BuiltModels {
   /** These are the models from now on; their records are kept already. */
   use(models: readonly CompiledModel[]): void {
     this.#models = models;
-    this.#schemas = this.#schemaSignature();
   }
 
   async compile(
@@ -99,6 +100,7 @@ export class BuiltModels {
     const options = { engine, schemas, storageOf, ...(omit ? { omit } : {}) };
     const set = await compileModels(models, options);
     this.#ods = set.ods;
+    for (const compiled of set.compiled) this.#odsOf.set(compiled, set.ods);
     return set;
   }
 
@@ -168,8 +170,18 @@ export class BuiltModels {
     return this.#records;
   }
 
-  #schemaSignature(): string {
-    const versions = [...this.#setup.tables()].map(([table, { version }]) => `${table}@${version}`);
-    return versions.sort().join(' ');
+  /** Asks the engine: the log may know a schema long before the tables have it. */
+  async #areTablesAsCompiled(models: readonly CompiledModel[]): Promise<boolean> {
+    const read = models.flatMap((compiled) => {
+      const ods = this.#odsOf.get(compiled);
+      return compiled.reads.flatMap((name) => ods?.relation(name) ?? []);
+    });
+    if (read.length === 0) return true;
+    const { engine } = this.#setup;
+    const tables = new Set(read.map(({ name }) => name));
+    const now = await readOdsCatalog(engine, this.#setup.tables(), tables);
+    return read.every((table) => {
+      return JSON.stringify(now.relation(table.name)) === JSON.stringify(table);
+    });
   }
 }

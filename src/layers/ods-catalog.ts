@@ -23,14 +23,17 @@ interface ColumnRow {
   readonly is_in_sorting_key: number;
 }
 
-/** Reads all tables at once; `schemas` gives the order of the key columns where it is known. */
+/** Reads all tables at once, or these; `schemas` gives the order of the key columns where it is known. */
 export async function readOdsCatalog(
   engine: SqlEngine,
   schemas: ReadonlyMap<TableId, TableSchema>,
+  only?: ReadonlySet<TableId>,
 ): Promise<OdsCatalog> {
+  const names = only && [...only].map(quoteString).join(', ');
+  const filter = names === undefined ? '' : ` AND table IN (${names})`;
   const rows = await engine.rows<ColumnRow>(
     `SELECT table, name, type, is_in_sorting_key FROM system.columns
-     WHERE database = ${quoteString(odsDatabase)} ORDER BY table, position`,
+     WHERE database = ${quoteString(odsDatabase)}${filter} ORDER BY table, position`,
   );
   const tables = new Map<TableId, ColumnRow[]>();
   for (const row of rows) {

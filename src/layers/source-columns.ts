@@ -29,19 +29,26 @@ const prefix = 'layers/source/';
  */
 export class SourceColumns {
   readonly #catalog: Catalog;
+  /** Fingerprints of what has been written down. */
+  readonly #known = new Map<string, string>();
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
   }
 
-  /** These models are built from the tables as they are. */
-  async remember(models: readonly CompiledModel[], ods: OdsCatalog): Promise<void> {
-    const changed = models.filter(({ model, fingerprint }) => {
-      return this.#before(model.name)?.fingerprint !== fingerprint;
+  /** These models are built, each from the tables beside it. */
+  async remember(
+    models: readonly { readonly compiled: CompiledModel; readonly ods: OdsCatalog }[],
+  ): Promise<void> {
+    const changed = models.filter(({ compiled: { model, fingerprint } }) => {
+      return this.#known.get(model.name) !== fingerprint;
     });
     if (changed.length === 0) return;
-    const entries = changed.map((each) => [prefix + each.model.name, builtFrom(each, ods)]);
+    const entries = changed.map(({ compiled, ods }) => {
+      return [prefix + compiled.model.name, builtFrom(compiled, ods)];
+    });
     await this.#catalog.batch(Object.fromEntries(entries));
+    for (const { compiled } of changed) this.#known.set(compiled.model.name, compiled.fingerprint);
   }
 
   /** Only wider types, and none of them in what the model stores: its rows are right as they are. */
