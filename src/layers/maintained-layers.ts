@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { CdcError } from '../errors.ts';
-import { clearMarker, closeAttempt, createMarker, setMarker } from './attempt-marker.ts';
+import { closeAttempt, setMarker } from './attempt-marker.ts';
 import { atOf, isRefusal } from './beside-job.ts';
 import { BesideWork } from './beside-work.ts';
 import { BuildEstimates, tableSizes } from './build-estimate.ts';
 import { BuiltModels } from './built-models.ts';
 import { CutChanges } from './cut-changes.ts';
-import { DeltaHistory } from './delta-history.ts';
 import { Lanes } from './lanes.ts';
 import { LayerAudits } from './layer-audits.ts';
 import type { AppliedChange } from './layer-history.ts';
@@ -21,8 +20,6 @@ import type {
   LayersSetup,
   RefreshReport,
 } from './layers.ts';
-import { prepareLookups } from './lookups.ts';
-import type { Scope } from './maintained-node.ts';
 import { assertApplicable, type ModelChange, planChange } from './model-change.ts';
 import type { CompiledModel } from './model-compiler.ts';
 import { readModels } from './model-file.ts';
@@ -31,13 +28,8 @@ import type { LayerDifference } from './model-verification.ts';
 import { databaseStatements } from './node-storage.ts';
 import { type PlanInput, planModels } from './plan-models.ts';
 import { type RefreshSubject, refreshModels } from './refresh-models.ts';
-import { findSmallTables } from './small-tables.ts';
-import { dropStrayTables } from './stray-tables.ts';
+import { Tidying } from './tidying.ts';
 import { VerifiedLayers, type VerifiedLayersOptions } from './verified-layers.ts';
-
-/** Refreshes between two tidyings. */
-const tidyEvery = 50;
-const hourMs = 3_600_000;
 
 /** Something asked for between two refreshes. */
 interface Asked {
@@ -52,24 +44,22 @@ export class MaintainedLayers implements Layers {
   readonly #state: LayerState;
   readonly #built: BuiltModels;
   readonly #beside: BesideWork;
-  readonly #deltas: DeltaHistory;
+  readonly #tidying: Tidying;
   readonly #audits: LayerAudits;
   readonly #lanes = new Lanes();
   readonly #asked: Asked[] = [];
   #waiting: Asked | undefined;
-  #refreshesSinceTidy = tidyEvery;
-  #isSmall: Scope['isSmall'] = () => false;
 
   constructor(setup: LayersSetup) {
-    const { engine, catalog, options } = setup;
+    const { engine, catalog } = setup;
     this.#setup = setup;
     this.#state = new LayerState(catalog);
     this.#built = new BuiltModels(setup, this.#state);
-    this.#deltas = new DeltaHistory({ engine, catalog, hours: options.historyHours });
+    this.#tidying = new Tidying(setup);
     this.#audits = new LayerAudits(engine, catalog);
     this.#beside = new BesideWork({
       ...{ setup, state: this.#state, built: this.#built, audits: this.#audits },
-      isSmall: (relation) => this.#isSmall(relation),
+      isSmall: (relation) => this.#tidying.isSmall(relation),
     });
   }
 
@@ -132,7 +122,9 @@ export class MaintainedLayers implements Layers {
     this.#lanes.follow(models);
     const begun = await this.#state.beginAttempt(cut.from);
     const attempt = omit === 'kept-deltas' ? { ...begun, since: begun.build - 1 } : begun;
-    await this.#tidy(attempt, signal);
+    const { history, isBusy } = this.#beside;
+    const records = [...this.#built.records().values()];
+    await this.#tidying.run({ attempt, models, records, history, isBusy }, signal);
     await setMarker(engine, attempt, signal);
     const nowMs = Date.now();
     const { runs, left } = await this.#refreshModels(models, { cut, attempt, nowMs, signal });
@@ -227,7 +219,15 @@ export class MaintainedLayers implements Layers {
       const changes = since === undefined ? shared : new CutChanges({ from: since, omit });
       return { compiled, record, changes, isLeft: waits(record) };
     });
-    const given = { engine, options, attempt, isSmall: this.#isSmall, signal, omit, suspects };
+    const given = {
+      engine,
+      options,
+      attempt,
+      isSmall: this.#tidying.isSmall,
+      signal,
+      omit,
+      suspects,
+    };
     const refresher = new ModelRefresher({ ...given, isBeside: isWhole, audits: this.#audits });
     const { runs, left } = await refreshModels(refresher, subjects);
     // Of those that are left, models of minutes come with a later refresh; the others need a job.
@@ -334,33 +334,6 @@ export class MaintainedLayers implements Layers {
     const models = await this.#built.active();
     const records = [...this.#built.records().values()];
     return { engine, models, records, schemas: this.#setup.tables(), prefix, signal };
-  }
-
-  /** Once in a while: throws away what published cuts have left, and looks at the sizes of tables. */
-  async #tidy({ build, since, isRepeat }: Attempt, signal: AbortSignal): Promise<void> {
-    this.#refreshesSinceTidy += 1;
-    if (this.#refreshesSinceTidy < tidyEvery) return;
-    const { engine, options, logger } = this.#setup;
-    await engine.command(createMarker, { signal });
-    this.#isSmall = await findSmallTables(engine, options.smallTableRows, signal);
-    const nodes = (await this.#built.active()).flatMap((model) => model.nodes);
-    const lookups = nodes.flatMap((node) => node.lookups ?? []);
-    await prepareLookups(lookups, { engine, logger, signal });
-    // A repeated attempt still needs the deltas of those before it, a job its marks and keys.
-    if (isRepeat || this.#beside.isBusy) return;
-    await engine.command(clearMarker, { signal });
-    const kept = [...this.#built.records().values(), ...this.#beside.history.retiredRecords()];
-    await dropStrayTables(engine, kept, signal);
-    await this.#deltas.keep(signal);
-    const places = [...this.#built.records().values()].flatMap(({ at }) => at?.build ?? []);
-    const needed = Math.min(since, ...places);
-    const nowMs = Date.now();
-    await this.#deltas.prune({ build, needed }, nowMs, signal);
-    await this.#beside.history.markOutdated(nowMs - options.historyHours * hourMs);
-    for (const { tables } of nodes) {
-      await engine.command(`TRUNCATE TABLE IF EXISTS ${tables.keys}`, { signal });
-    }
-    this.#refreshesSinceTidy = 0;
   }
 
   #logFailures(runs: readonly ModelRun[]): void {
