@@ -1,7 +1,7 @@
 import type { Random } from '../support/random.ts';
 import type { ExpressionMaker } from './expression-maker.ts';
+import type { Readable } from './part-maker.ts';
 import type { FromSource } from './query.ts';
-import type { Readable } from './query-maker.ts';
 import {
   type Column,
   columnIn,

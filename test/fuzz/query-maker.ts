@@ -1,13 +1,7 @@
 import type { Random } from '../support/random.ts';
 import { ExpressionMaker } from './expression-maker.ts';
-import { JoinMaker } from './join-maker.ts';
-import {
-  emptySelect,
-  type Query,
-  renderQuery,
-  type SelectItem,
-  type SelectQuery,
-} from './query.ts';
+import { groupable, type NamedValue, PartMaker, type Readable } from './part-maker.ts';
+import { emptySelect, type Query, type SelectItem, type SelectQuery } from './query.ts';
 import {
   type Column,
   columnsOf,
@@ -15,20 +9,8 @@ import {
   happens,
   narrow,
   pickSome,
-  type ScopeSource,
   totalOrder,
-  type Value,
 } from './values.ts';
-
-/** Something that a query can read. */
-export interface Readable {
-  readonly source: string | Query;
-  readonly columns: readonly Column[];
-  readonly order: readonly string[];
-  readonly kind: 'table' | 'model' | 'subquery' | 'cte';
-  /** About how many rows it has. */
-  readonly size: number;
-}
 
 /** A query, what it gives and what it is made of. */
 export interface MadeQuery {
@@ -72,24 +54,27 @@ export class QueryMaker {
   readonly #random: Random;
   readonly #expressions: ExpressionMaker;
   readonly #readables: readonly Readable[];
-  readonly #found = new Set<string>();
-  #size = 0;
-  #depth = 0;
+  readonly #depth: number;
+  readonly #parts: PartMaker;
 
-  constructor(random: Random, readables: readonly Readable[]) {
+  /** `depth` is how many queries it lies in. */
+  constructor(random: Random, readables: readonly Readable[], depth = 0) {
     this.#random = random;
     this.#expressions = new ExpressionMaker(random);
     this.#readables = readables;
+    this.#depth = depth;
+    const makeInner = () => this.#inner();
+    this.#parts = new PartMaker(random, { readables, depth, makeInner });
   }
 
   make(shape: Shape): MadeQuery {
-    this.#found.add(shape);
+    this.#parts.found.add(shape);
     const { query, items, key } = this.#query(shape);
     const columns = items.map(({ name, value }) => {
       return { name, family: value.family, isWide: value.isWide };
     });
-    const found = [...this.#found];
-    return { query, columns, shapes: found, size: this.#size, ...(key && { key }) };
+    const found = [...this.#parts.found];
+    return { query, columns, shapes: found, size: this.#parts.size, ...(key && { key }) };
   }
 
   #query(shape: Shape): Draft {
@@ -107,8 +92,8 @@ export class QueryMaker {
   }
 
   #rows(shape: Shape): Draft {
-    const { select, scope } = this.#core(shape === 'in-subquery');
-    const items = this.#items(scope);
+    const { select, scope } = this.#parts.core(shape === 'in-subquery');
+    const items = this.#parts.items(scope);
     const draft = { ...select, items: renderItems(items) };
     if (shape === 'distinct') return { query: { ...draft, isDistinct: true }, items };
     const order = totalOrder(scope);
@@ -128,10 +113,10 @@ export class QueryMaker {
   }
 
   #group(hasHaving: boolean): Draft {
-    const { select, scope } = this.#core();
-    const groups = this.#groups(scope);
+    const { select, scope } = this.#parts.core();
+    const groups = this.#parts.groups(scope);
     const shown = groups.filter(() => happens(this.#random, 0.85));
-    const outputs = [...shown, ...this.#aggregates(scope)];
+    const outputs = [...shown, ...this.#parts.aggregates(scope)];
     const items = outputs.map((value, index) => ({ name: `c${index + 1}`, value }));
     const groupBy = groups.map((group) => {
       const place = shown.indexOf(group);
@@ -148,7 +133,7 @@ export class QueryMaker {
     const number = this.#expressions.value(scope, ['int', 'decimal']);
     if (number !== undefined) conditions.push(`max(${number.sql}) >= 3`, `sum(${number.sql}) < 9`);
     const having = hasHaving ? pickSome(this.#random, conditions, 2) : [];
-    this.#size = Math.min(this.#size, 25);
+    this.#parts.size = Math.min(this.#parts.size, 25);
     const query = { ...select, items: renderItems(items), groupBy, having };
     const isKeyed = shown.length === groups.length;
     const key = items.slice(0, shown.length).map(({ name }) => name);
@@ -157,15 +142,15 @@ export class QueryMaker {
 
   /** Groups in an order without ties, with their place in it, or only the first of them. */
   #rankedGroups(shape: 'group-window' | 'group-top-n'): Draft {
-    const { select, scope } = this.#core();
-    const groups = this.#groups(scope);
+    const { select, scope } = this.#parts.core();
+    const groups = this.#parts.groups(scope);
     const measure = this.#expressions.aggregate(scope);
     const isMeasured = !['list', 'float'].includes(measure.family);
     const lead = isMeasured ? [`${measure.sql} DESC`] : [];
     const order = [...lead, ...groups.map(({ sql }) => sql)];
     const outputs = [...groups, measure].map((value, index) => ({ name: `c${index + 1}`, value }));
     const groupBy = groups.map(({ sql }) => sql);
-    this.#size = Math.min(this.#size, 25);
+    this.#parts.size = Math.min(this.#parts.size, 25);
     if (shape === 'group-top-n') {
       const limit = this.#random.between(1, 4);
       const query = { ...select, items: renderItems(outputs), groupBy, orderBy: order, limit };
@@ -182,7 +167,7 @@ export class QueryMaker {
   /** All columns of one relation. */
   #star(): Draft {
     const source = this.#random.pick(this.#readables);
-    this.#size = source.size;
+    this.#parts.size = source.size;
     const where = happens(this.#random, 0.6) ? this.#expressions.predicate([source]) : undefined;
     const items = source.columns.map(({ name, family, isWide }) => {
       return { name, value: { sql: name, family, isWide } };
@@ -193,19 +178,21 @@ export class QueryMaker {
   }
 
   #global(): Draft {
-    const { select, scope } = this.#core();
-    const items = this.#aggregates(scope).map((value, index) => ({ name: `c${index + 1}`, value }));
-    this.#size = 1;
+    const { select, scope } = this.#parts.core();
+    const items = this.#parts
+      .aggregates(scope)
+      .map((value, index) => ({ name: `c${index + 1}`, value }));
+    this.#parts.size = 1;
     return { query: { ...select, items: renderItems(items) }, items };
   }
 
   #window(shape: 'window' | 'qualify'): Draft {
-    const { select, scope } = this.#core();
-    const partition = this.#partition(scope);
+    const { select, scope } = this.#parts.core();
+    const partition = this.#parts.partition(scope);
     const windows = Array.from({ length: this.#random.between(1, 2) }, (_, index) => {
       return { name: `w${index + 1}`, value: this.#expressions.window(scope, partition) };
     });
-    const plain = this.#items(scope);
+    const plain = this.#parts.items(scope);
     if (shape === 'window') {
       const items = [...plain, ...windows];
       return { query: { ...select, items: renderItems(items) }, items };
@@ -218,9 +205,9 @@ export class QueryMaker {
 
   /** The newest row of each, the usual way. */
   #dedup(): Draft {
-    const { select, scope } = this.#core();
-    const inner = this.#items(scope);
-    const by = this.#partition(scope);
+    const { select, scope } = this.#parts.core();
+    const inner = this.#parts.items(scope);
+    const by = this.#parts.partition(scope);
     const partition = by.length === 0 ? '' : `PARTITION BY ${by.join(', ')} `;
     const lead = this.#expressions.value(scope, ['int', 'decimal', 'date']);
     const order = [...(lead ? [`${lead.sql} DESC`] : []), ...totalOrder(scope)].join(', ');
@@ -242,11 +229,11 @@ export class QueryMaker {
     let families: readonly Family[] | undefined;
     let first: NamedValue[] = [];
     for (let count = this.#random.between(2, 3); count > 0; count -= 1) {
-      const { select, scope } = this.#core();
+      const { select, scope } = this.#parts.core();
       const given: readonly Family[] =
         families ?? Array.from({ length: width }, () => this.#random.pick(unionFamilies));
       const items = given.map((family, index) => {
-        const value = this.#expressions.value(scope, [family]) ?? this.#filler(family);
+        const value = this.#expressions.value(scope, [family]) ?? this.#parts.filler(family);
         return { name: `c${index + 1}`, value: narrow(value) };
       });
       families = given;
@@ -267,14 +254,14 @@ export class QueryMaker {
   }
 
   #outer(forced: readonly Readable[], ctes: SelectQuery['ctes']): Draft {
-    const { select, scope } = this.#core(false, forced);
+    const { select, scope } = this.#parts.core(false, forced);
     if (happens(this.#random, 0.6)) {
-      const items = this.#items(scope);
+      const items = this.#parts.items(scope);
       return { query: { ...select, ctes, items: renderItems(items) }, items };
     }
-    this.#found.add('group');
-    const groups = this.#groups(scope);
-    const outputs = [...groups, ...this.#aggregates(scope)];
+    this.#parts.found.add('group');
+    const groups = this.#parts.groups(scope);
+    const outputs = [...groups, ...this.#parts.aggregates(scope)];
     const items = outputs.map((value, index) => ({ name: `c${index + 1}`, value }));
     const groupBy = groups.map(({ sql }) => sql);
     return { query: { ...select, ctes, items: renderItems(items), groupBy }, items };
@@ -282,8 +269,7 @@ export class QueryMaker {
 
   /** A query inside of another. */
   #inner(): Readable {
-    const maker = new QueryMaker(this.#random, this.#readables);
-    maker.#depth = this.#depth + 1;
+    const maker = new QueryMaker(this.#random, this.#readables, this.#depth + 1);
     const kinds = [
       'rows',
       'group',
@@ -294,77 +280,10 @@ export class QueryMaker {
       'limit-by',
     ] as const;
     const made = maker.make(this.#random.pick(kinds));
-    for (const shape of made.shapes) this.#found.add(`inner ${shape.replace('inner ', '')}`);
+    for (const shape of made.shapes) this.#parts.found.add(`inner ${shape.replace('inner ', '')}`);
     const order = made.columns.map(({ name }) => name);
     return { ...made, source: made.query, order, kind: 'subquery' };
   }
-
-  /** FROM, joins and WHERE. */
-  #core(
-    isSemi = false,
-    forced: readonly Readable[] = [],
-  ): { select: SelectQuery; scope: ScopeSource[] } {
-    const random = this.#random;
-    const inner = () => {
-      const isInner = this.#depth === 0 && happens(random, 0.06);
-      if (!isInner) return random.pick(this.#readables);
-      this.#found.add('from-subquery');
-      return this.#inner();
-    };
-    const joins = new JoinMaker(random, this.#expressions, inner);
-    const { from, scope, size } = joins.make(forced, this.#depth > 0 ? 1 : 3);
-    for (const shape of joins.found) this.#found.add(shape);
-    this.#size = Math.max(this.#size, size);
-    const where: string[] = [];
-    if (happens(random, 0.4)) where.push(this.#expressions.predicate(scope) ?? '1 = 1');
-    if (isSemi || (this.#depth === 0 && happens(random, 0.08))) {
-      const semi = joins.semiJoin(scope, random.pick(this.#readables));
-      if (semi !== undefined) {
-        where.push(semi.sql);
-        this.#found.add(semi.shape);
-      }
-    }
-    return { select: { ...emptySelect, from, where }, scope };
-  }
-
-  #items(scope: readonly ScopeSource[]): NamedValue[] {
-    const items: NamedValue[] = [];
-    for (let count = this.#random.between(2, 5); count > 0; count -= 1) {
-      const value = this.#expressions.value(scope);
-      if (value !== undefined) items.push({ name: `c${items.length + 1}`, value });
-    }
-    return items;
-  }
-
-  #groups(scope: readonly ScopeSource[]): Value[] {
-    const values = Array.from({ length: this.#random.between(1, 2) }, () => {
-      return this.#expressions.value(scope, groupable);
-    });
-    const unique = new Map(values.flatMap((value) => (value ? [[value.sql, value]] : [])));
-    return unique.size > 0 ? [...unique.values()] : columnsOf(scope).slice(0, 1);
-  }
-
-  #aggregates(scope: readonly ScopeSource[]): Value[] {
-    const count = this.#random.between(1, 3);
-    const values = Array.from({ length: count }, () => this.#expressions.aggregate(scope));
-    return [...new Map(values.map((value) => [value.sql, value])).values()];
-  }
-
-  #partition(scope: readonly ScopeSource[]): string[] {
-    if (happens(this.#random, 0.1)) return [];
-    return this.#groups(scope).map(({ sql }) => sql);
-  }
-
-  #filler(family: Family): Value {
-    const constant = this.#expressions.constant(family);
-    const sql = family === 'decimal' ? `toDecimal64(${constant}, 2)` : constant;
-    return { sql, family, isWide: false };
-  }
-}
-
-interface NamedValue {
-  readonly name: string;
-  readonly value: Value;
 }
 
 interface Draft {
@@ -373,14 +292,8 @@ interface Draft {
   readonly key?: readonly string[];
 }
 
-const groupable = ['int', 'text', 'date'] as const;
 const unionFamilies = ['int', 'text', 'decimal', 'date'] as const;
 
 function renderItems(items: readonly NamedValue[]): SelectItem[] {
   return items.map(({ name, value }) => ({ sql: value.sql, alias: name }));
-}
-
-/** `(SELECT ...)`, for conditions. */
-export function renderInner(query: Query): string {
-  return `(${renderQuery(query).replaceAll('\n', ' ')})`;
 }

@@ -1,5 +1,5 @@
 import type { Random } from '../support/random.ts';
-import type { Readable } from './query-maker.ts';
+import type { Readable } from './part-maker.ts';
 import { columnsOf } from './values.ts';
 
 /** A model that has no right answer, or is wrong: `layers plan` must say so. */

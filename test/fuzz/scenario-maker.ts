@@ -1,7 +1,8 @@
 import type { WorldTable } from '../support/layers-world.ts';
 import { Random } from '../support/random.ts';
 import { ChangeMaker } from './change-maker.ts';
-import { type MadeQuery, QueryMaker, type Readable, shapes } from './query-maker.ts';
+import type { Readable } from './part-maker.ts';
+import { type MadeQuery, QueryMaker, shapes } from './query-maker.ts';
 import { makeRefused } from './refused-maker.ts';
 import type {
   Change,

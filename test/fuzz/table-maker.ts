@@ -1,7 +1,7 @@
 import type { Row, WorldTable } from '../support/layers-world.ts';
 import type { Random } from '../support/random.ts';
 import { dateValues, textValues } from './expression-maker.ts';
-import type { Readable } from './query-maker.ts';
+import type { Readable } from './part-maker.ts';
 import { type Column, type Family, happens } from './values.ts';
 
 /** Names are shared between tables, so that they collide. */
