@@ -33,7 +33,7 @@ for (let seed = firstSeed; coverage.rounds < wanted; seed += 1) {
   const result = await runScenario(scenario, engine, { verifyEvery });
   coverage.add(result);
   if (result.failure === undefined) {
-    if (coverage.worlds % 20 === 0) console.log(progress());
+    if (coverage.worlds % 10 === 0) console.log(progress());
     continue;
   }
   failures += 1;
