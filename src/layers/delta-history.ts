@@ -56,13 +56,13 @@ export class DeltaHistory {
 AND engine = 'Memory' AND endsWith(name, '${deltaEnd}') AND total_rows > 0`,
       { signal },
     );
+    const known = filled.length > 0 && hours > 0 ? await pastTables(engine, signal) : new Set();
     for (const { name } of filled) {
       const delta = tableName(name);
+      const past = tableName(pastOf(name));
       if (hours > 0) {
-        const past = tableName(pastOf(name));
-        for (const sql of [createPast(past, delta), moveRows(past, delta)]) {
-          await engine.command(sql, { signal });
-        }
+        if (!known.has(past)) await engine.command(createPast(past, delta), { signal });
+        await engine.command(moveRows(past, delta), { signal });
       }
       await engine.command(`TRUNCATE TABLE ${delta}`, { signal });
     }
