@@ -37,6 +37,8 @@ export class BuiltModels {
     if (this.#models !== undefined && (await this.#areTablesAsCompiled(this.#models))) {
       return this.#models;
     }
+    // Now it is known still what they were built from.
+    if (after !== undefined) await this.remember();
     const set = await this.compileAll((name) => this.record(name).storage);
     for (const [name, problems] of set.failed) this.fail(name, problems, after);
     for (const compiled of set.compiled) {
