@@ -23,11 +23,11 @@ test('a number is explained beside a running cdc run, down to rows and places of
   const running = project.start('run');
   const ended = finished(running);
   try {
-    await waitUntil('the layers are followed', () => changes(0), 60_000);
+    await waitUntil('the layers are followed', () => changes(0), 150_000);
     await database.connection.query("UPDATE orders SET status = 'refunded' WHERE id = 4");
-    await waitUntil('the refund is there', () => changes(1), 60_000);
+    await waitUntil('the refund is there', () => changes(1), 150_000);
     await database.connection.query('UPDATE customer SET region_id = 2 WHERE id IN (17, 29)');
-    await waitUntil('the moves are there', () => changes(2), 60_000);
+    await waitUntil('the moves are there', () => changes(2), 150_000);
     const table = (name: string) => `${database.name}.${name}`;
     const { levels } = await explain();
     expect(levels.map(({ name, total }: { name: string; total: number }) => [name, total])).toEqual(
