@@ -142,18 +142,6 @@ SELECT ${names}, ${this.#version}, 1 FROM ${table} FINAL`);
     return compared.filter(({ differences }) => differences > 0);
   }
 
-  /** Models with a declared key that more than one row has. */
-  async doubleKeys(): Promise<string[]> {
-    const declared = this.#setup.models.filter(({ header }) => header.key !== undefined);
-    if (declared.length === 0) return [];
-    const counts = declared.map(({ name, header: { key = [] } }) => {
-      const names = quoteNames(key);
-      return `SELECT '${name}' AS name FROM ${viewName(name)} GROUP BY ${names} HAVING count() > 1 LIMIT 1`;
-    });
-    const rows = await this.#setup.engine.rows<{ name: string }>(counts.join('\nUNION ALL '));
-    return [...new Set(rows.map(({ name }) => name))];
-  }
-
   rows(model: string, orderBy?: string): Promise<Record<string, unknown>[]> {
     const order = orderBy === undefined ? '' : ` ORDER BY ${orderBy}`;
     return this.#setup.engine.rows(`SELECT * FROM ${viewName(model)}${order}`);

@@ -144,7 +144,9 @@ describe('cases of models', () => {
     given: {shop.orders: ${rows}}
     expect: {dwd.by_customer: [{customer_id: 5}, {customer_id: 5}]}
 `);
-    expect(report.cases[0]?.failure?.models).toEqual([{ kind: 'key', model: 'dwd.by_customer' }]);
+    expect(report.cases[0]?.failure?.models).toMatchObject([
+      { kind: 'stopped', model: 'dwd.by_customer', reason: expect.stringContaining('customer_id') },
+    ]);
   });
 
   test('fail when a model stops, and the next case has it whole again', async () => {

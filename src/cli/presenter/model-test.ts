@@ -40,9 +40,7 @@ function renderFailure(failure: ModelFailure, style: Style): string {
     case 'rows':
       return renderRowFailure(failure, style);
     case 'stopped':
-      return `${model} could not be computed: ${printable(failure.reason)}\n`;
-    case 'key':
-      return `${model} has two rows with the key that its header declares\n`;
+      return `${model} has stopped: ${printable(failure.reason)}\n`;
     case 'unequal': {
       const keys = failure.keys.map((key) => `  ${printable(key)}\n`).join('');
       return `${model} does not hold what its SELECT gives. This is a fault of cdc, not of the model; please report it.\n${keys}`;
