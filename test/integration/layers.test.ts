@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Layers } from '../../src/layers/layers.ts';
+import { layersOptions } from '../../src/layers/options.ts';
 import { publishedModels } from '../../src/layers/published-models.ts';
 import { LayersWorld, never, type WorldTable } from '../support/layers-world.ts';
 
@@ -71,6 +72,10 @@ describe('plan and apply', () => {
     await world.removeModel('dws.sums');
     expect(await changes()).toEqual({ 'dwd.wide': 'unchanged', 'dws.sums': 'removed' });
     await layers.apply(never);
+    // Nothing is kept for a rollback.
+    const last = await world.openLayers({ options: layersOptions.parse({ keepVersions: 0 }) });
+    await world.writeModel('dwd.wide', wide);
+    await last.apply(never);
     const left = await world.engine.rows(
       "SELECT name FROM system.tables WHERE database = '_layers' AND name LIKE 'dws%'",
     );
@@ -184,8 +189,9 @@ describe('refresh', () => {
     await world.write('shop.orders', [order(9, 7, 1)]);
     await world.write('shop.classes', [{ id: 7, title: 'late' }]);
     const loud = await world.refresh(layers);
+    // One order, and one row of the stage of classes, which has just the columns that are read.
     expect(loud.models).toMatchObject([
-      { name: 'dwd.wide', keysRecomputed: 1, rowsWritten: 1 },
+      { name: 'dwd.wide', keysRecomputed: 2, rowsWritten: 1 },
       { name: 'dws.sums', keysRecomputed: 1, rowsWritten: 1 },
     ]);
     expect(layers.status()).toMatchObject([
