@@ -149,7 +149,7 @@ export class BuiltModels {
   /** Says what has changed at the source, when that is known. */
   #stop(
     record: ModelRecord,
-    { problem, after }: { problem?: Problem; after?: Version | undefined },
+    { problem, after = this.#state.lastCut() }: { problem?: Problem; after?: Version | undefined },
   ): void {
     if (record.errorCode === 'CDC_LAYERS_SOURCE_CHANGED') return;
     const where = problem?.where;

@@ -114,6 +114,12 @@ export class LayerState {
     await this.#catalog.batch({ ...recordValues(records), [attemptKey]: ended });
   }
 
+  /** A cut that was published: the one that the last refresh began at. */
+  lastCut(): bigint | undefined {
+    const from = this.#catalog.get<StoredAttempt>(attemptKey)?.from;
+    return from ? BigInt(from) : undefined;
+  }
+
   /** A number for a build outside of a refresh, larger than all before it. */
   async nextBuild(): Promise<number> {
     const build = this.#takeBuild();
