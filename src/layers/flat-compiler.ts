@@ -67,6 +67,8 @@ export class FlatCompiler {
   /** What the last node is, in plain words. */
   what = '';
   readonly #options: CompilerSetup;
+  /** What the columns of stages of our making are, by stage and column. */
+  readonly #labels = new Map<string, ReadonlyMap<string, string>>();
 
   constructor(options: CompilerSetup) {
     this.#options = options;
@@ -85,13 +87,7 @@ export class FlatCompiler {
     if (open.length > 0) throw new OpenOrderError(open);
     if (select.isDistinct) return this.#overDistinct(bound, target);
     if (isGrouped) {
-      const isWithin = (inner: Span, outer: Span) =>
-        inner.start >= outer.start && inner.end <= outer.end;
-      const asksGroups = select.sets.some(({ span }) => {
-        const spans = [select.itemList, ...(select.having ? [select.having] : [])];
-        const isOver = spans.some((each) => isWithin(span, each));
-        return isOver && !calls.some((call) => isWithin(span, call));
-      });
+      const asksGroups = select.sets.some((set) => asksOfGroups(bound, set.span, calls));
       if (isTailed || asksGroups) return this.#split(splitGroups(bound, isAggregate), target);
       if (!isOfOneModel(bound)) return this.#split(splitRows(bound), target);
       const options = await this.#nodeOptions(describeGroups(bound), target);
@@ -104,7 +100,8 @@ export class FlatCompiler {
     if (isTailed || select.qualify) {
       if (!isOfOneModel(bound)) return this.#split(splitRows(bound), target);
       const options = await this.#nodeOptions(describePartitions(bound), target);
-      const by = partitionOf(bound).map(({ text }) => plain(text));
+      const labels = this.#labels.get(bound.driving.relation.name);
+      const by = partitionOf(bound).map(({ text }) => plain(labels?.get(text) ?? text));
       const together = by.length > 0 ? `in partitions by ${by.join(', ')}` : 'all of them together';
       return this.#add(
         new PartitionNode(bound, options),
@@ -128,8 +125,9 @@ export class FlatCompiler {
     return [...new Set(named(driving.relation.name))].join(' and ');
   }
 
-  async #split({ stage, over }: SplitSelect, target: Target): Promise<Relation> {
+  async #split({ stage, over, labels }: SplitSelect, target: Target): Promise<Relation> {
     const { name } = await this.flat(stage, { isOurs: true });
+    if (labels !== undefined) this.#labels.set(name, labels);
     return this.flat(over(name), { ...target, isOurs: true });
   }
 
@@ -242,6 +240,16 @@ export class FlatCompiler {
     if (isWithoutKey) throw new UnsupportedSql(`it reads ${name}, which has no key`);
     return relation;
   }
+}
+
+/** A question about a whole group: outside of aggregates and of what is grouped by. */
+function asksOfGroups(bound: BoundSelect, set: Span, calls: readonly Span[]): boolean {
+  const { items, having, groupBy } = bound.select;
+  const isIn = (outer: Span) => set.start >= outer.start && set.end <= outer.end;
+  const groups = groupBy.map((group) => bound.canonical(bound.meant(group)));
+  const isGroup = (item: { expression: Span }) => groups.includes(bound.canonical(item.expression));
+  const isOver = items.some((item) => isIn(item) && !isGroup(item)) || (having && isIn(having));
+  return isOver === true && !calls.some(isIn);
 }
 
 /** Its changes have old images, so its rows can be grouped without a stage. */

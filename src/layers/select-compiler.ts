@@ -29,6 +29,8 @@ export class SelectCompiler {
   readonly #flat: FlatCompiler;
   /** Why something is recomputed whole. */
   readonly #reasons: string[] = [];
+  /** Of subqueries, by text. */
+  readonly #stages = new Map<string, Relation>();
 
   constructor(setup: CompilerSetup) {
     this.#flat = new FlatCompiler(setup);
@@ -158,7 +160,7 @@ export class SelectCompiler {
       if (star) throw new UnsupportedSql('it has * beside a subquery about the row around it');
       return `${alias}.value`;
     }
-    const stage = await this.#query(text, await this.#flat.outputsOf(text));
+    const stage = await this.#stageOf(text);
     if (kind === 'from') {
       return hasAlias ? renderStage(stage.name) : `${renderStage(stage.name)} AS _query`;
     }
@@ -166,6 +168,15 @@ export class SelectCompiler {
     const { columns, key } = stage;
     const isSet = key.length > 0 && key.every(({ name }) => columns.some((c) => c.name === name));
     return renderSet(isSet ? stage.name : (await this.#flat.distinct(stage, {})).name);
+  }
+
+  /** The same subquery twice is one stage. */
+  async #stageOf(sql: string): Promise<Relation> {
+    const known = this.#stages.get(sql);
+    if (known && this.nodes.some(({ relation }) => relation === known)) return known;
+    const stage = await this.#query(sql, await this.#flat.outputsOf(sql));
+    this.#stages.set(sql, stage);
+    return stage;
   }
 
   /** Whether the engine accepts a subquery without what is around it. */

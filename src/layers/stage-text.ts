@@ -11,6 +11,8 @@ export interface SplitSelect {
   readonly stage: string;
   /** The rest, once the stage has a name. */
   over(stage: string): string;
+  /** What columns of the stage stand for, where it gives them names of its own. */
+  readonly labels?: ReadonlyMap<string, string>;
 }
 
 /** The rows that a SELECT groups or numbers are a stage; the rest reads their columns. */
@@ -87,6 +89,7 @@ export function splitGroups(
     having ? `HAVING ${bound.expanded(having)}` : '',
   ];
   return {
+    labels: new Map([...names.values()].map(({ name, text }) => [name, text])),
     stage: clauses.filter((clause) => clause !== '').join(' '),
     over: (stage) => {
       const list = bound.text(select.itemList, edits);

@@ -119,7 +119,7 @@ FROM shop.students s WHERE NOT EXISTS (SELECT 1 FROM shop.presence p WHERE p.stu
   'dws.running': {
     sql: `SELECT status, day, sum(amount) AS amount, sum(sum(amount)) OVER (PARTITION BY status ORDER BY day) AS running,
 rank() OVER (PARTITION BY status ORDER BY sum(amount) DESC) AS place FROM shop.orders GROUP BY status, day`,
-    why: 'rows of shop.orders, in partitions by _g1; 2 hidden stages',
+    why: 'rows of shop.orders, in partitions by status; 2 hidden stages',
   },
   'dws.top': {
     sql: 'SELECT class_id % 3 AS third, sum(amount) AS total FROM shop.orders GROUP BY third ORDER BY total DESC, third LIMIT 2',
@@ -130,6 +130,10 @@ rank() OVER (PARTITION BY status ORDER BY sum(amount) DESC) AS place FROM shop.o
   'dws.asking': {
     sql: `SELECT class_id, count() AS n, countIf(student_id IN (SELECT id FROM shop.students WHERE mentor_id = 2)) AS mentored
 FROM shop.orders GROUP BY class_id HAVING class_id IN (SELECT class_id FROM shop.seats)`,
+  },
+  'dws.known': {
+    sql: 'SELECT if(student_id IN (SELECT id FROM shop.students), 1, 0) AS known, count() AS n FROM shop.orders GROUP BY known',
+    why: 'groups of shop.orders and shop.students by if(_asked_1, 1, 0); 2 hidden stages',
   },
   'dwd.right': {
     sql: 'SELECT o.id AS oid, s.id AS sid, s.name FROM shop.orders o RIGHT JOIN shop.students s ON s.id = o.student_id',
