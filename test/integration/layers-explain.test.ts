@@ -303,6 +303,22 @@ SELECT t.group_id AS g, max(x.amount) AS best FROM x JOIN shop.teachers t ON t.i
     expect(second?.causes[0]?.place?.position).toBe('binlog.000001:1009');
   });
 
+  test('is not told from an image that is older than the one before the change', async () => {
+    await using shop = await openShop();
+    const { world } = shop;
+    // What merges leave when they take the newer ones of three images together.
+    await world.write('shop.teachers', [{ id: 5, name: 'Eve', group_id: 1 }]);
+    await shop.refresh();
+    await world.write('shop.teachers', [{ id: 5, name: 'Fay', group_id: 1 }]);
+    await shop.refresh();
+    await engine.command("DELETE FROM _ods.`shop.teachers` WHERE name = 'Eve'");
+    const { history: told } = await shop.explain('dwd.orders', { order_id: '1' }, 'all');
+    expect(told?.steps.map(({ causes }) => causes[0]?.columns)).toEqual([
+      [{ column: 'name', from: 'Ann', to: 'Eve' }],
+      [{ column: 'name', from: 'Eve', to: 'Fay' }],
+    ]);
+  });
+
   test('of a change without effect, or in columns nobody reads, is nothing', async () => {
     await using shop = await openShop();
     const { world } = shop;

@@ -110,7 +110,8 @@ GROUP BY ${keys} ORDER BY ${keys} LIMIT ${mostRows}`;
   ): Promise<MovingCause | undefined> {
     const { relation, alias } = source;
     if (pairs.length === 0 && source.equal.length > 0) return undefined;
-    const known = before?.get(deletedColumn) === '0' ? before : undefined;
+    const isKnown = before?.get(deletedColumn) === '0' && agrees(source, before, pairs);
+    const known = isKnown ? before : undefined;
     const isGone = inside?.get(deletedColumn) === '1';
     const shown = shownChanges(source, pairs);
     const seen = inside && known && !isGone ? columnChanges(known, inside, meant(source)) : [];
@@ -162,6 +163,29 @@ function shownChanges(source: NodeSource, pairs: readonly MovedPair[]): ColumnCh
     }
   }
   return [...found.values()];
+}
+
+/**
+ * Whether the model's old rows were made of this image. Merges may have taken the last one before the window and
+ * left an older one.
+ */
+function agrees(source: NodeSource, image: StoredRow, pairs: readonly MovedPair[]): boolean {
+  const point = meetingPoint(source.equal, byStoredName(source, image));
+  return pairs.every(({ change: { before } }) => {
+    if (before === undefined || meetingPoint(source.equal, before) !== point) return true;
+    return source.reads.every(({ stored, column, isPlain }) => {
+      return !isPlain || before.get(stored) === image.get(column);
+    });
+  });
+}
+
+function byStoredName({ equal, relation }: NodeSource, image: StoredRow): StoredRow {
+  const names = new Map(relation.key.map(({ name }) => [quoteIdentifier(name), name]));
+  return new Map(
+    equal.map(({ expression, stored }) => {
+      return [stored.name, image.get(names.get(expression) ?? '') ?? null];
+    }),
+  );
 }
 
 /** Whether a change of any column that the model can mean would show in these pairs. */
