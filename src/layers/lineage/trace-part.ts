@@ -25,6 +25,7 @@ export class PartTracer {
   readonly #log: MentionLog;
   readonly #queries: QueryWork;
   readonly #active = new Set<Part>();
+  readonly #aliases = new Map<Part, readonly Origin[]>();
 
   constructor(options: TraceOptions, log: MentionLog, queries: QueryWork) {
     this.#options = options;
@@ -128,11 +129,14 @@ export class PartTracer {
   }
 
   /** Whether an item puts rows together, which GROUP BY ALL leaves out. */
-  aggregates(part: Part, scope: Scope): boolean {
+  aggregates(part: Part, scope: Scope, seen = new Set<Part>()): boolean {
+    // What has been looked at has said yes already, or has nothing to say.
+    if (seen.has(part)) return false;
+    seen.add(part);
     if (part.kind === 'call' && this.#options.isAggregate(part.name)) return true;
     const alias = part.kind === 'column' ? scope.aliasOf(part.path) : undefined;
-    if (alias !== undefined) return alias !== part && this.aggregates(alias, scope);
-    return childrenOf(part).some((child) => this.aggregates(child, scope));
+    const children = alias === undefined ? childrenOf(part) : [alias];
+    return children.some((child) => this.aggregates(child, scope, seen));
   }
 
   #column(part: ColumnPart, scope: Scope): Origin[] {
@@ -141,7 +145,7 @@ export class PartTracer {
       if (at.parameters.has(path[0] ?? '')) return [];
       const found = at.find(path);
       const alias = found.length === 0 ? this.#alias(path, at, scope) : undefined;
-      if (alias !== undefined) return usedAt(start, alias);
+      if (alias !== undefined) return distinctOrigins(usedAt(start, alias));
       const meant = found.length > 0 ? found : at.findOpen(path);
       for (const { source, column } of meant) {
         this.#log.note(source, column, start);
@@ -152,14 +156,18 @@ export class PartTracer {
   }
 
   /** What an alias stands for. Its columns are noted where it is written; those of a WITH where it is used. */
-  #alias([name = '']: readonly string[], at: Scope, user: Scope): Origin[] | undefined {
+  #alias([name = '']: readonly string[], at: Scope, user: Scope): readonly Origin[] | undefined {
     const written = at.aliases.get(name);
     const part = written ?? at.named.get(name);
     if (part === undefined || this.#active.has(part)) return undefined;
+    const scope = placeOfAlias(at, user);
+    const known = scope === at ? this.#aliases.get(part) : undefined;
+    if (known !== undefined) return known;
     this.#active.add(part);
-    const value = () => this.value(part, at.sources.length > 0 ? at : user);
+    const value = () => distinctOrigins(this.value(part, scope));
     const origins = written ? this.#log.quietly(value) : value();
     this.#active.delete(part);
+    if (written && scope === at) this.#aliases.set(part, origins);
     return origins;
   }
 
@@ -201,6 +209,15 @@ export class PartTracer {
     });
     return [...through('transformation', origins), ...through('condition', rows)];
   }
+}
+
+/** The scope an alias is read in: that of its SELECT, with the arguments of lambdas around its use. */
+function placeOfAlias(at: Scope, user: Scope): Scope {
+  if (at.sources.length === 0) return user;
+  for (let scope = user; scope !== at && scope.parent !== undefined; scope = scope.parent) {
+    if (scope.sources.length > 0) return at;
+  }
+  return user;
 }
 
 /** `tuple.part` is not the value of the column. */

@@ -184,11 +184,10 @@ export class QueryTracer {
 
   /** What the columns of a clause are for the query around it. */
   #clause({ role, parts, hasPlaces, isAll }: ClauseNode, scope: Scope, items: readonly Part[]) {
-    const grouped = items.filter(
-      (item) => role !== 'group' || !this.#parts.aggregates(item, scope),
-    );
+    const all = () =>
+      items.filter((item) => role !== 'group' || !this.#parts.aggregates(item, scope));
     const written = parts.map((part) => (hasPlaces ? placed(part, items) : part));
-    const origins = (isAll ? grouped : written).flatMap((part) => {
+    const origins = (isAll ? all() : written).flatMap((part) => {
       const value = () => this.#parts.value(part, scope);
       return parts.includes(part) ? this.log.as(role, value) : this.log.quietly(value);
     });

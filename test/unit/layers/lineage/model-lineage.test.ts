@@ -25,6 +25,40 @@ describe('where the columns of a statement come from', () => {
   });
 });
 
+describe('what would take for ever', () => {
+  test('aliases that use one another twice are followed once', () => {
+    const chain = Array.from(
+      { length: 40 },
+      (_, index) => `a${index} + a${index} AS a${index + 1}`,
+    );
+    const { outputs } = traceStatement(`SELECT amount AS a0, ${chain.join(', ')} FROM shop.orders`);
+
+    expect(describeOrigins(outputs.at(-1)?.origins ?? [])).toEqual([
+      'transformation orders.amount',
+    ]);
+  });
+
+  test('queries that read the one before twice are followed once', () => {
+    const ctes = Array.from({ length: 30 }, (_, index) => {
+      return `c${index + 1} AS (SELECT x.id AS id FROM c${index} AS x JOIN c${index} AS y USING (id))`;
+    });
+    const { outputs } = traceStatement(
+      `WITH c0 AS (SELECT id FROM shop.orders), ${ctes.join(', ')} SELECT id FROM c30`,
+    );
+
+    expect(describeOrigins(outputs[0]?.origins ?? [])).toEqual(['identity orders.id']);
+  });
+});
+
+test('an alias inside a lambda knows the argument of the lambda', () => {
+  const { outputs, doubts } = traceStatement(
+    'SELECT arrayMap(tag -> (upper(tag) AS big) || big, tags) AS loud FROM shop.orders',
+  );
+
+  expect(describeOrigins(outputs[0]?.origins ?? [])).toEqual(['transformation orders.tags']);
+  expect(doubts).toEqual([]);
+});
+
 describe('places of a statement', () => {
   const sql =
     'SELECT s.city AS c,\n  upper(c) AS big\nFROM shop.students AS s WHERE s.city > s.name';
