@@ -38,11 +38,6 @@ export function storageName(model: string, build: number): string {
   return `${model}@${build}`;
 }
 
-/** Hidden stage of a model that aggregates joined rows. */
-export function stageName(model: string): string {
-  return `${model}#rows`;
-}
-
 /** Quoted name of the view that readers use. */
 export function viewName(model: string): string {
   const [layer = '', name = ''] = model.split('.');
