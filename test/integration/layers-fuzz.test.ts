@@ -8,7 +8,7 @@ import { forSmallTables, InProcessEngine } from '../support/layers-engine.ts';
 
 // `npm run fuzz -- --rounds 5000 --seed 1` does the same for longer, and makes what fails smaller.
 const firstSeed = Number(process.env['CDC_FUZZ_SEED'] ?? 20261121);
-const wantedRounds = Number(process.env['CDC_FUZZ_ROUNDS'] ?? 60);
+const wantedRounds = Number(process.env['CDC_FUZZ_ROUNDS'] ?? 48);
 const roundsPerWorld = 6;
 
 describe(`layers under random changes, seed ${firstSeed}`, { timeout: 600_000 }, () => {
@@ -47,7 +47,7 @@ describe(`layers under random changes, seed ${firstSeed}`, { timeout: 600_000 },
       return (await runScenario(candidate, engine, { omit })).failure;
     };
     const deadline = performance.now() + 60_000;
-    const smallest = await shrink(scenario, failure, { attempt, deadline, mostAttempts: 60 });
+    const smallest = await shrink(scenario, failure, { attempt, deadline, mostAttempts: 25 });
     const again = await runScenario(smallest.scenario, engine, { omit });
     expect(sizeOf(smallest.scenario)).toBeLessThan(sizeOf(scenario) / 2);
     const text = renderReproduction(smallest.scenario, again);

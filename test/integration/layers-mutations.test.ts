@@ -5,21 +5,31 @@ import { makeScenario } from '../fuzz/scenario-maker.ts';
 import { type Failure, runScenario } from '../fuzz/scenario-run.ts';
 import { forSmallTables, InProcessEngine } from '../support/layers-engine.ts';
 
+interface Condition {
+  readonly what: string;
+  /** The first world that is tried; one that shows the fault soon. */
+  readonly firstSeed: number;
+}
+
 /** Each condition of the method; a new one is a type error until it is listed here and proved. */
-const conditions: Readonly<Record<Omission, string>> = {
-  'old-images': 'rows that were deleted count as changed',
-  'old-matches': 'stored rows that a changed row went into are computed anew',
-  'new-matches': 'driving rows that now reach a changed row are computed anew',
-  hops: 'changes are followed over every hop',
-  'old-groups': 'groups that a row has left are computed anew',
-  'new-groups': 'groups that a row has come into are computed anew',
-  'null-safe': 'keys and groups that are NULL are compared as values',
-  sets: 'rows that ask a changed subquery are computed anew',
-  'one-cut': 'all tables of a batch are looked at',
-  'kept-deltas': 'what a broken attempt has changed is still known to the next one',
+const conditions: Readonly<Record<Omission, Condition>> = {
+  'old-images': { what: 'rows that were deleted count as changed', firstSeed: 100 },
+  'old-matches': {
+    what: 'stored rows that a changed row went into are computed anew',
+    firstSeed: 102,
+  },
+  'new-matches': { what: 'rows that now reach a changed row are computed anew', firstSeed: 101 },
+  hops: { what: 'changes are followed over every hop', firstSeed: 102 },
+  'old-groups': { what: 'groups that a row has left are computed anew', firstSeed: 100 },
+  'new-groups': { what: 'groups that a row has come into are computed anew', firstSeed: 100 },
+  'null-safe': { what: 'keys and groups that are NULL are compared as values', firstSeed: 100 },
+  sets: { what: 'rows that ask a changed subquery are computed anew', firstSeed: 102 },
+  'one-cut': { what: 'all tables of a batch are looked at', firstSeed: 100 },
+  'kept-deltas': { what: 'what a broken attempt has changed is known to the next', firstSeed: 100 },
 };
 
 const mostWorlds = 40;
+const cases = Object.entries(conditions).map(([omit, condition]) => ({ omit, ...condition }));
 
 describe('layers without one condition of the method', { timeout: 600_000 }, () => {
   let engine: InProcessEngine;
@@ -32,10 +42,10 @@ describe('layers without one condition of the method', { timeout: 600_000 }, () 
     await engine[Symbol.asyncDispose]();
   });
 
-  test.each(Object.entries(conditions))('are wrong without %s: %s', async (condition) => {
-    const omit = condition as Omission;
+  test.each(cases)('are wrong without $omit: $what', async ({ omit: name, firstSeed }) => {
+    const omit = name as Omission;
     let found: Failure['kind'] | undefined;
-    for (let seed = 100; seed < 100 + mostWorlds && found === undefined; seed += 1) {
+    for (let seed = firstSeed; seed < firstSeed + mostWorlds && found === undefined; seed += 1) {
       const made = makeScenario(seed, 6);
       const scenario = omit === 'kept-deltas' ? withKills(made) : made;
       const { failure } = await runScenario(scenario, engine, { omit, verifyEvery: 100 });
