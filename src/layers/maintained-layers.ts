@@ -76,6 +76,7 @@ export class MaintainedLayers implements Layers {
     else if (history.declined === filesDigest(input)) return;
     const change = await this.#changeOf(input, signal);
     await this.#beside.run(change, { isAsked, signal });
+    this.#tidying.hurry();
   }
 
   async startApply(): Promise<void> {
@@ -114,6 +115,13 @@ export class MaintainedLayers implements Layers {
   }
 
   async refresh(cut: LayersCut, signal: AbortSignal): Promise<RefreshReport> {
+    let report = await this.#refreshOnce(cut, signal);
+    // What a job has brought lets its readers follow.
+    while (cut.isWhole && this.#isApart()) report = await this.#refreshOnce(cut, signal);
+    return report;
+  }
+
+  async #refreshOnce(cut: LayersCut, signal: AbortSignal): Promise<RefreshReport> {
     const { engine, omit } = this.#setup;
     this.#beside.notePublished(cut.from);
     if (cut.isWhole) await this.#beside.done();
@@ -160,6 +168,7 @@ export class MaintainedLayers implements Layers {
       return readers.has(model.name) && this.#built.record(model.name).fingerprint === fingerprint;
     });
     await this.#beside.rebuild(made, signal);
+    this.#tidying.hurry();
   }
 
   async verify(signal: AbortSignal): Promise<LayerDifference[]> {
@@ -209,8 +218,9 @@ export class MaintainedLayers implements Layers {
     const due = this.#lanes.due(nowMs);
     const waits = (record: ModelRecord) => {
       const { name } = record;
+      if (this.#beside.isBringing(name)) return true;
       if (isWhole) return false;
-      if (record.isLeft || this.#beside.isBringing(name)) return true;
+      if (record.isLeft) return true;
       return this.#lanes.isOfMinutes(name) && !due.has(name);
     };
     const subjects = models.map((compiled): RefreshSubject => {
@@ -278,6 +288,7 @@ export class MaintainedLayers implements Layers {
     this.#waiting = undefined;
     try {
       const names = await this.#beside.finish(signal);
+      this.#tidying.hurry();
       this.#lanes.note(names, Date.now());
       asked?.resolve();
     } catch (error) {
@@ -290,6 +301,12 @@ export class MaintainedLayers implements Layers {
         'Work on models beside the refreshes has failed; it is begun again.',
       );
     }
+  }
+
+  /** Some model is at another cut than the others. */
+  #isApart(): boolean {
+    const records = [...this.#built.records().values()];
+    return records.some(({ at, error }) => at !== undefined && error === undefined);
   }
 
   #ask(begin: Asked['begin']): Promise<void> {

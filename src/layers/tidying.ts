@@ -40,6 +40,11 @@ export class Tidying {
     return this.#isSmall;
   }
 
+  /** Tables have been made anew, which the next refresh should know. */
+  hurry(): void {
+    this.#refreshes = tidyEvery;
+  }
+
   async run(parts: TidyingParts, signal: AbortSignal): Promise<void> {
     this.#refreshes += 1;
     if (this.#refreshes > tidyEvery) {
