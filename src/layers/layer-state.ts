@@ -1,10 +1,10 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { LayersCut } from './layers.ts';
-import type { BuiltRows } from './model-build.ts';
-import type { CompiledModel } from './model-compiler.ts';
-import type { LayerName, ModelFile } from './model-file.ts';
-import { parseModelFile } from './model-file.ts';
+import type { CompiledModel } from './model/model-compiler.ts';
+import type { LayerName, ModelFile } from './model/model-file.ts';
+import { parseModelFile } from './model/model-file.ts';
+import type { BuiltRows } from './refresh/model-build.ts';
 
 /** What the catalog keeps of a model that is built. */
 export interface ModelRecord {

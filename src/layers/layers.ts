@@ -4,15 +4,15 @@ import type { TableId } from '../change/table-id.ts';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ErrorCode, Problem } from '../errors.ts';
 import type { Logger } from '../ops/logger.ts';
-import type { BrokenAudit } from './layer-audits.ts';
-import type { AppliedChange } from './layer-history.ts';
+import type { BrokenAudit } from './audit/layer-audits.ts';
+import type { AppliedChange } from './change/layer-history.ts';
 import { MaintainedLayers } from './maintained-layers.ts';
-import type { Omission } from './maintained-node.ts';
-import type { LayerName } from './model-file.ts';
-import type { LayerDifference } from './model-verification.ts';
+import type { LayerName } from './model/model-file.ts';
+import type { Omission } from './node/maintained-node.ts';
 import type { LayersOptions } from './options.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import type { VerifiedLayers } from './verified-layers.ts';
+import type { LayerDifference } from './verify/model-verification.ts';
+import type { VerifiedLayers } from './verify/verified-layers.ts';
 
 /**
  * Keeps DWD, DWS and ADS equal to their SELECTs while the ODS tables change. See docs/layers.md.
@@ -150,7 +150,7 @@ export interface LayerStatus {
   readonly warnings?: readonly BrokenAudit[];
 }
 
-export type { DifferingColumn } from './row-comparison.ts';
+export type { DifferingColumn } from './verify/row-comparison.ts';
 export type { AppliedChange, LayerDifference, VerifiedLayers };
 
 export interface LayersSetup {

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 import { CdcError } from '../errors.ts';
-import { closeAttempt, setMarker } from './attempt-marker.ts';
-import { atOf, isRefusal } from './beside-job.ts';
-import { BesideWork } from './beside-work.ts';
-import { BuildEstimates, tableSizes } from './build-estimate.ts';
-import { BuiltModels } from './built-models.ts';
-import { CutChanges } from './cut-changes.ts';
-import { Lanes } from './lanes.ts';
-import { LayerAudits } from './layer-audits.ts';
-import type { AppliedChange } from './layer-history.ts';
+import { LayerAudits } from './audit/layer-audits.ts';
+import { atOf, isRefusal } from './change/beside-job.ts';
+import { BesideWork } from './change/beside-work.ts';
+import { BuildEstimates, tableSizes } from './change/build-estimate.ts';
+import { BuiltModels } from './change/built-models.ts';
+import type { AppliedChange } from './change/layer-history.ts';
+import { assertApplicable, type ModelChange, planChange } from './change/model-change.ts';
+import { type PlanInput, planModels } from './change/plan-models.ts';
 import { storageName } from './layer-names.ts';
 import { type Attempt, currentBuild, LayerState, type ModelRecord } from './layer-state.ts';
 import type {
@@ -20,16 +19,17 @@ import type {
   LayersSetup,
   RefreshReport,
 } from './layers.ts';
-import { assertApplicable, type ModelChange, planChange } from './model-change.ts';
-import type { CompiledModel } from './model-compiler.ts';
-import { readModels } from './model-file.ts';
-import { ModelRefresher, type ModelRun, withGrowth } from './model-refresher.ts';
-import type { LayerDifference } from './model-verification.ts';
-import { databaseStatements } from './node-storage.ts';
-import { type PlanInput, planModels } from './plan-models.ts';
-import { type RefreshSubject, refreshModels } from './refresh-models.ts';
-import { Tidying } from './tidying.ts';
-import { VerifiedLayers, type VerifiedLayersOptions } from './verified-layers.ts';
+import type { CompiledModel } from './model/model-compiler.ts';
+import { readModels } from './model/model-file.ts';
+import { closeAttempt, setMarker } from './refresh/attempt-marker.ts';
+import { CutChanges } from './refresh/cut-changes.ts';
+import { Lanes } from './refresh/lanes.ts';
+import { ModelRefresher, type ModelRun, withGrowth } from './refresh/model-refresher.ts';
+import { databaseStatements } from './refresh/node-storage.ts';
+import { type RefreshSubject, refreshModels } from './refresh/refresh-models.ts';
+import { Tidying } from './refresh/tidying.ts';
+import type { LayerDifference } from './verify/model-verification.ts';
+import { VerifiedLayers, type VerifiedLayersOptions } from './verify/verified-layers.ts';
 
 /** Something asked for between two refreshes. */
 interface Asked {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { CdcError, type Problem } from '../errors.ts';
-import { readModels } from '../layers/model-file.ts';
+import { readModels } from '../layers/model/model-file.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { SinkOptions } from '../sink/options.ts';
 import type { RowEngine } from '../sink/row-engine.ts';

@@ -7,7 +7,7 @@ import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
 import { enginePaths } from '../engine/engine-file.ts';
 import { CdcError, type Problem } from '../errors.ts';
-import { readModels } from '../layers/model-file.ts';
+import { readModels } from '../layers/model/model-file.ts';
 import { findProcessLock } from '../lib/process-lock.ts';
 import { ClickhouseOds } from '../load/clickhouse/clickhouse-ods.ts';
 import type { Logger } from '../ops/logger.ts';

@@ -8,7 +8,7 @@ import { CdcError } from '../errors.ts';
 import type { CutMark, Explanation } from '../layers/explain/explanation.ts';
 import { openExplainer } from '../layers/explain/open-explainer.ts';
 import type { KeyPart } from '../layers/explain/row-finder.ts';
-import { pastCutPrefix } from '../layers/past-cuts.ts';
+import { pastCutPrefix } from '../layers/refresh/past-cuts.ts';
 import type { Logger } from '../ops/logger.ts';
 import { openLog } from './open-log.ts';
 import { cutAt, type Since } from './since.ts';

@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import type { ClickhouseEngine } from '../engine/clickhouse-engine.ts';
-import { DeltaHistory } from '../layers/delta-history.ts';
+import { DeltaHistory } from '../layers/refresh/delta-history.ts';
 import type { Logger } from '../ops/logger.ts';
 
 const patienceMs = 10_000;

@@ -4,7 +4,7 @@ import { CdcError } from '../errors.ts';
 import { type ColumnChange, type ModelImpact, modelImpacts } from '../layers/lineage/impact.ts';
 import type { ColumnNode } from '../layers/lineage/lineage-graph.ts';
 import { traceModels } from '../layers/lineage/lineage-models.ts';
-import { renderEmptyTable, type TypedColumn } from '../layers/relation.ts';
+import { renderEmptyTable, type TypedColumn } from '../layers/model/relation.ts';
 import type { SqlEngine } from '../layers/sql-engine.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { CommonSinkOptions } from '../sink/common-options.ts';

@@ -15,7 +15,7 @@ import {
   selectEdges,
 } from '../layers/lineage/lineage-part.ts';
 import { type LineagePlaces, openLineageEvents } from '../layers/lineage/open-lineage.ts';
-import { type ModelFile, readModels } from '../layers/model-file.ts';
+import { type ModelFile, readModels } from '../layers/model/model-file.ts';
 import type { SqlEngine } from '../layers/sql-engine.ts';
 import { nearestName } from '../lib/nearest-name.ts';
 import type { Logger } from '../ops/logger.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { openCatalog } from '../catalog/lmdb-catalog.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { openEngine } from '../engine/clickhouse-engine.ts';
-import { LayerHistory } from '../layers/layer-history.ts';
+import { LayerHistory } from '../layers/change/layer-history.ts';
 import type { AppliedChange, LayersPlan } from '../layers/layers.ts';
 import type { Logger } from '../ops/logger.ts';
 import { openProjectLayers } from './compose.ts';

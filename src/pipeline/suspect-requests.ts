@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import { publishedModels } from '../layers/published-models.ts';
-import type { SuspectKeys } from '../layers/verified-layers.ts';
+import type { SuspectKeys } from '../layers/verify/verified-layers.ts';
 
 const suspectPrefix = 'suspects/';
 const pollMs = 20;

@@ -6,10 +6,14 @@ import type { TableSchema } from '../change/table-schema.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { openPrivateEngine } from '../engine/private-engine.ts';
 import { CdcError } from '../errors.ts';
-import { type ModelFile, readModels } from '../layers/model-file.ts';
-import { type ModelTestReport, runModelTests } from '../layers/model-test.ts';
-import type { TestedCase } from '../layers/model-test-case.ts';
-import { type ModelTestFile, readModelTests, testFolder } from '../layers/model-test-file.ts';
+import { type ModelFile, readModels } from '../layers/model/model-file.ts';
+import { type ModelTestReport, runModelTests } from '../layers/model-test/model-test.ts';
+import type { TestedCase } from '../layers/model-test/model-test-case.ts';
+import {
+  type ModelTestFile,
+  readModelTests,
+  testFolder,
+} from '../layers/model-test/model-test-file.ts';
 import { nearestName } from '../lib/nearest-name.ts';
 import type { Logger } from '../ops/logger.ts';
 import { openLog } from './open-log.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ClickhouseEngine } from '../engine/clickhouse-engine.ts';
 import { quoteIdentifier, quoteString } from '../engine/sql-quote.ts';
 import { CdcError } from '../errors.ts';
-import { verifyDatabase } from '../layers/verified-layers.ts';
+import { verifyDatabase } from '../layers/verify/verified-layers.ts';
 import { acquireProcessLock, findProcessLock } from '../lib/process-lock.ts';
 
 /** Verifications that may go on at once. */

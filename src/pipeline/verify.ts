@@ -4,7 +4,7 @@ import { parseTablePatterns } from '../change/table-pattern.ts';
 import type { ProjectConfig } from '../config/project-config.ts';
 import { CdcError } from '../errors.ts';
 import type { LayerDifference } from '../layers/layers.ts';
-import type { SuspectKeys } from '../layers/verified-layers.ts';
+import type { SuspectKeys } from '../layers/verify/verified-layers.ts';
 import type { Logger } from '../ops/logger.ts';
 import {
   noteVerified,

@@ -3,8 +3,8 @@ import { type Position, renderPosition, versionOf } from '../change/position.ts'
 import type { TableId } from '../change/table-id.ts';
 import type { CdcError } from '../errors.ts';
 import type { Layers } from '../layers/layers.ts';
-import { pastCutKey } from '../layers/past-cuts.ts';
 import { currentBuild } from '../layers/published-models.ts';
+import { pastCutKey } from '../layers/refresh/past-cuts.ts';
 import type { LoadStep } from '../load/load-step.ts';
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Logger } from '../ops/logger.ts';

@@ -4,15 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from 'mysql2/promise';
 import { expect, test } from 'vitest';
 import type { ClickhouseEngine } from '../../src/engine/clickhouse-engine.ts';
-import { readModels } from '../../src/layers/model-file.ts';
-import { compareRows } from '../../src/layers/model-test-compare.ts';
+import { readModels } from '../../src/layers/model/model-file.ts';
+import type { TypedColumn } from '../../src/layers/model/relation.ts';
+import { compareRows } from '../../src/layers/model-test/model-test-compare.ts';
 import {
   type Expectation,
   readModelTests,
   type TableChange,
   type TestCell,
-} from '../../src/layers/model-test-file.ts';
-import type { TypedColumn } from '../../src/layers/relation.ts';
+} from '../../src/layers/model-test/model-test-file.ts';
 import { createProject } from '../../src/template/new-project.ts';
 import { CdcProject, finished } from '../support/cdc-project.ts';
 import { openTempFolder } from '../support/temp-folder.ts';

@@ -1,5 +1,5 @@
 import type { Layers } from '../../src/layers/layers.ts';
-import type { Omission } from '../../src/layers/maintained-node.ts';
+import type { Omission } from '../../src/layers/node/maintained-node.ts';
 import { layersOptions } from '../../src/layers/options.ts';
 import type { InProcessEngine } from '../support/layers-engine.ts';
 import { LayersWorld, type RowImage } from '../support/layers-world.ts';

@@ -1,6 +1,6 @@
 import { CdcError } from '../../src/errors.ts';
 import type { LayerStatus, Layers } from '../../src/layers/layers.ts';
-import type { Omission } from '../../src/layers/maintained-node.ts';
+import type { Omission } from '../../src/layers/node/maintained-node.ts';
 import type { InProcessEngine } from '../support/layers-engine.ts';
 import { never } from '../support/layers-world.ts';
 import { findWrongModels, type WrongModel } from './comparison.ts';

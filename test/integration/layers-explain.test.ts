@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DeltaHistory } from '../../src/layers/delta-history.ts';
 import type { CutMark, Explanation } from '../../src/layers/explain/explanation.ts';
 import { openExplainer } from '../../src/layers/explain/open-explainer.ts';
 import type { LayersCut } from '../../src/layers/layers.ts';
-import { pastCutKey, pastCutPrefix } from '../../src/layers/past-cuts.ts';
 import { currentBuild } from '../../src/layers/published-models.ts';
+import { DeltaHistory } from '../../src/layers/refresh/delta-history.ts';
+import { pastCutKey, pastCutPrefix } from '../../src/layers/refresh/past-cuts.ts';
 import { InProcessEngine } from '../support/layers-engine.ts';
 import { LayersWorld, never, type WorldTable } from '../support/layers-world.ts';
 

@@ -4,7 +4,7 @@ import { LineageGraph } from '../../src/layers/lineage/lineage-graph.ts';
 import { type TracedModel, traceModels } from '../../src/layers/lineage/lineage-models.ts';
 import { selectEdges } from '../../src/layers/lineage/lineage-part.ts';
 import { openLineageEvents } from '../../src/layers/lineage/open-lineage.ts';
-import { type ModelFile, parseModelFile } from '../../src/layers/model-file.ts';
+import { type ModelFile, parseModelFile } from '../../src/layers/model/model-file.ts';
 import { InProcessEngine } from '../support/layers-engine.ts';
 
 const tables = new Map([

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readModels } from '../../src/layers/model-file.ts';
-import { type ModelTestReport, runModelTests } from '../../src/layers/model-test.ts';
-import { readModelTests } from '../../src/layers/model-test-file.ts';
+import { readModels } from '../../src/layers/model/model-file.ts';
+import { type ModelTestReport, runModelTests } from '../../src/layers/model-test/model-test.ts';
+import { readModelTests } from '../../src/layers/model-test/model-test-file.ts';
 import type { SqlEngine } from '../../src/layers/sql-engine.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
 import { engineTypeOf } from '../../src/pipeline/source-type.ts';

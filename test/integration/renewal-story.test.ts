@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readModels } from '../../src/layers/model-file.ts';
-import { runModelTests } from '../../src/layers/model-test.ts';
-import { readModelTests } from '../../src/layers/model-test-file.ts';
+import { readModels } from '../../src/layers/model/model-file.ts';
+import { runModelTests } from '../../src/layers/model-test/model-test.ts';
+import { readModelTests } from '../../src/layers/model-test/model-test-file.ts';
 import { createSilentLogger } from '../../src/ops/logger.ts';
 import { engineTypeOf } from '../../src/pipeline/source-type.ts';
 import { createProject } from '../../src/template/new-project.ts';

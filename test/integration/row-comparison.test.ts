@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { differingRanges, hashedRow, hashedRowColumns } from '../../src/engine/hash-ranges.ts';
-import { compareRows } from '../../src/layers/row-comparison.ts';
+import { compareRows } from '../../src/layers/verify/row-comparison.ts';
 import { InProcessEngine } from '../support/layers-engine.ts';
 
 const never = new AbortController().signal;

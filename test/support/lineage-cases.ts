@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { type ModelLineage, traceModel } from '../../src/layers/lineage/model-lineage.ts';
 import type { Origin } from '../../src/layers/lineage/origin.ts';
-import { parseSql } from '../../src/layers/sql-parser.ts';
+import { parseSql } from '../../src/layers/text/sql-parser.ts';
 
 /** A statement with where its columns come from; see test/spec/README.md. */
 export interface LineageCase {

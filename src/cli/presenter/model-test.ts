@@ -1,6 +1,6 @@
-import type { ModelTestReport } from '../../layers/model-test.ts';
-import type { ModelFailure, TestedCase } from '../../layers/model-test-case.ts';
-import type { CellText, RowDifference } from '../../layers/model-test-compare.ts';
+import type { ModelTestReport } from '../../layers/model-test/model-test.ts';
+import type { ModelFailure, TestedCase } from '../../layers/model-test/model-test-case.ts';
+import type { CellText, RowDifference } from '../../layers/model-test/model-test-compare.ts';
 import { printable } from './display-width.ts';
 import { formatCounted, formatMs } from './format.ts';
 import type { Style } from './style.ts';

@@ -27,12 +27,17 @@ export function renderPlan(plan: LayersPlan, style: Style): string {
 
 function renderModels({ models }: LayersPlan, style: Style): string {
   if (models.length === 0) return 'no models under layers/\n';
+  const isBuilding = models.some(
+    ({ what, estimate }) => what !== undefined || estimate !== undefined,
+  );
   const columns = [
-    ...[{ title: 'model' }, { title: 'change' }, { title: 'what' }, { title: 'to build' }],
+    ...[{ title: 'model' }, { title: 'change' }],
+    ...(isBuilding ? [{ title: 'what' }, { title: 'to build' }] : []),
     ...[{ title: 'way' }, { title: 'why' }],
   ];
   const rows = models.map(({ name, change, what = '', estimate, way, why }) => [
-    ...[printable(name), change, printable(what), estimate ? renderEstimate(estimate) : ''],
+    ...[printable(name), change],
+    ...(isBuilding ? [printable(what), estimate ? renderEstimate(estimate) : ''] : []),
     ...[way, printable(why)],
   ]);
   return renderTable(columns, rows, style);

@@ -1,5 +1,5 @@
-import type { MaintainedNode } from '../maintained-node.ts';
-import { hiddenPrefix, type TypedColumn } from '../relation.ts';
+import { hiddenPrefix, type TypedColumn } from '../model/relation.ts';
+import type { MaintainedNode } from '../node/maintained-node.ts';
 import { columnChanges } from './column-changes.ts';
 import type { CutWindow, DeltaReader, RowChange } from './delta-reader.ts';
 import type { ColumnChange, MovedLevel, MovedRow } from './explanation.ts';

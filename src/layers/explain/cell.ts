@@ -1,5 +1,5 @@
 import { quoteString } from '../../engine/sql-quote.ts';
-import { isNullable, type TypedColumn } from '../relation.ts';
+import { isNullable, type TypedColumn } from '../model/relation.ts';
 
 /**
  * A value on its way out of the engine and back into a statement without a loss: strings travel as hex

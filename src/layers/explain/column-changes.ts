@@ -1,4 +1,4 @@
-import type { TypedColumn } from '../relation.ts';
+import type { TypedColumn } from '../model/relation.ts';
 import { textOf } from './cell.ts';
 import type { ColumnChange } from './explanation.ts';
 import type { StoredRow } from './stored-rows.ts';

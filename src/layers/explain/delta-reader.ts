@@ -1,9 +1,9 @@
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
-import { deltaSource, pastTables } from '../delta-history.ts';
-import { type MaintainedNode, quoteColumns } from '../maintained-node.ts';
-import { buildColumn, nullSafe, signColumn, type TypedColumn } from '../relation.ts';
+import { buildColumn, nullSafe, signColumn, type TypedColumn } from '../model/relation.ts';
+import { type MaintainedNode, quoteColumns } from '../node/maintained-node.ts';
+import { deltaSource, pastTables } from '../refresh/delta-history.ts';
 import type { SqlEngine } from '../sql-engine.ts';
-import { renderTuple } from '../sql-text.ts';
+import { renderTuple } from '../text/sql-text.ts';
 import { type Cell, identityOf } from './cell.ts';
 import type { CutMark } from './explanation.ts';
 import {

@@ -1,8 +1,8 @@
 import { CdcError } from '../../errors.ts';
 import { nearestName } from '../../lib/nearest-name.ts';
-import type { MaintainedNode } from '../maintained-node.ts';
-import type { CompiledModel } from '../model-compiler.ts';
-import { buildColumn, hiddenPrefix, type TypedColumn } from '../relation.ts';
+import type { CompiledModel } from '../model/model-compiler.ts';
+import { buildColumn, hiddenPrefix, type TypedColumn } from '../model/relation.ts';
+import type { MaintainedNode } from '../node/maintained-node.ts';
 import type { SqlEngine } from '../sql-engine.ts';
 import { CauseFinder } from './cause-finder.ts';
 import { DeltaReader } from './delta-reader.ts';

@@ -1,5 +1,5 @@
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
-import type { NodeSource } from '../node-sources.ts';
+import type { NodeSource } from '../node/node-sources.ts';
 import type { RowChange } from './delta-reader.ts';
 import type { Cause, Effect, MoveKind } from './explanation.ts';
 import { meetingPoint, type StoredRow } from './stored-rows.ts';

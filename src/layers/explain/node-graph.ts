@@ -1,10 +1,10 @@
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
-import { Lanes } from '../lanes.ts';
-import type { MaintainedNode } from '../maintained-node.ts';
-import type { CompiledModel } from '../model-compiler.ts';
-import type { NodeSource } from '../node-sources.ts';
-import type { OdsCatalog } from '../ods-catalog.ts';
-import type { Relation } from '../relation.ts';
+import type { CompiledModel } from '../model/model-compiler.ts';
+import type { OdsCatalog } from '../model/ods-catalog.ts';
+import type { Relation } from '../model/relation.ts';
+import type { MaintainedNode } from '../node/maintained-node.ts';
+import type { NodeSource } from '../node/node-sources.ts';
+import { Lanes } from '../refresh/lanes.ts';
 import type { FoundBy } from './explanation.ts';
 
 /** A source whose reader depends on all of its rows, and does not say on which for one of its own. */

@@ -1,10 +1,10 @@
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
 import { nearestName } from '../../lib/nearest-name.ts';
-import type { MaintainedNode } from '../maintained-node.ts';
-import { nullSafe, type TypedColumn } from '../relation.ts';
+import { nullSafe, type TypedColumn } from '../model/relation.ts';
+import type { MaintainedNode } from '../node/maintained-node.ts';
 import type { SqlEngine } from '../sql-engine.ts';
-import { renderTuple } from '../sql-text.ts';
+import { renderTuple } from '../text/sql-text.ts';
 import { identityOf, literalOf, typedCondition } from './cell.ts';
 import type { DeltaReader } from './delta-reader.ts';
 import { identityExpressions, readStored, type StoredRow } from './stored-rows.ts';

@@ -1,6 +1,6 @@
-import type { MaintainedNode } from '../maintained-node.ts';
-import type { CompiledModel } from '../model-compiler.ts';
-import { buildColumn, type TypedColumn } from '../relation.ts';
+import type { CompiledModel } from '../model/model-compiler.ts';
+import { buildColumn, type TypedColumn } from '../model/relation.ts';
+import type { MaintainedNode } from '../node/maintained-node.ts';
 import type { CauseFinder } from './cause-finder.ts';
 import { columnChanges } from './column-changes.ts';
 import type { CutWindow, DeltaReader } from './delta-reader.ts';

@@ -1,4 +1,4 @@
-import { buildColumn, signColumn, type TypedColumn } from '../relation.ts';
+import { buildColumn, signColumn, type TypedColumn } from '../model/relation.ts';
 import { identityOf } from './cell.ts';
 import type { CutWindow, RowChange } from './delta-reader.ts';
 import type { CutMark } from './explanation.ts';

@@ -1,11 +1,11 @@
 import { versionColumn } from '../../change/table-schema.ts';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
-import type { MaintainedNode } from '../maintained-node.ts';
-import { quoteColumns } from '../maintained-node.ts';
-import type { NodeSource } from '../node-sources.ts';
-import { hiddenPrefix, isNullable, type TypedColumn } from '../relation.ts';
+import { hiddenPrefix, isNullable, type TypedColumn } from '../model/relation.ts';
+import type { MaintainedNode } from '../node/maintained-node.ts';
+import { quoteColumns } from '../node/maintained-node.ts';
+import type { NodeSource } from '../node/node-sources.ts';
 import type { SqlEngine } from '../sql-engine.ts';
-import { renderTuple } from '../sql-text.ts';
+import { renderTuple } from '../text/sql-text.ts';
 import type { PlaceOf, SourceLevel, SourceRow } from './explanation.ts';
 import { foundBy, type GraphSource, type NodeGraph } from './node-graph.ts';
 import {

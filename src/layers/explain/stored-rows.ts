@@ -1,9 +1,9 @@
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
-import { type MaintainedNode, quoteColumns } from '../maintained-node.ts';
-import type { NodeSource, SourceEquality } from '../node-sources.ts';
-import { hiddenPrefix, isNullable, nullSafe, type TypedColumn } from '../relation.ts';
+import { hiddenPrefix, isNullable, nullSafe, type TypedColumn } from '../model/relation.ts';
+import { type MaintainedNode, quoteColumns } from '../node/maintained-node.ts';
+import type { NodeSource, SourceEquality } from '../node/node-sources.ts';
 import type { SqlEngine } from '../sql-engine.ts';
-import { renderTuple } from '../sql-text.ts';
+import { renderTuple } from '../text/sql-text.ts';
 import { type Cell, cellOf, literalOf, textOf } from './cell.ts';
 import type { Values } from './explanation.ts';
 

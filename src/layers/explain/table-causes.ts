@@ -1,10 +1,10 @@
 import { deletedColumn, versionColumn } from '../../change/table-schema.ts';
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
-import { type MaintainedNode, quoteColumns } from '../maintained-node.ts';
-import type { NodeSource } from '../node-sources.ts';
-import type { TypedColumn } from '../relation.ts';
+import type { TypedColumn } from '../model/relation.ts';
+import { type MaintainedNode, quoteColumns } from '../node/maintained-node.ts';
+import type { NodeSource } from '../node/node-sources.ts';
 import type { SqlEngine } from '../sql-engine.ts';
-import { renderTuple } from '../sql-text.ts';
+import { renderTuple } from '../text/sql-text.ts';
 import { identityOf, textOf } from './cell.ts';
 import { columnChanges } from './column-changes.ts';
 import type { CutWindow } from './delta-reader.ts';

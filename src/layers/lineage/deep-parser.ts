@@ -1,6 +1,6 @@
 import { Dialect, parse } from '@polyglot-sql/sdk';
-import { parseSql, type SqlToken } from '../sql-parser.ts';
-import type { Span } from '../sql-text.ts';
+import { parseSql, type SqlToken } from '../text/sql-parser.ts';
+import type { Span } from '../text/sql-text.ts';
 
 /**
  * The parser library gives up where 32 levels are nested, and `parse` has no option to raise that. A text

@@ -1,5 +1,5 @@
 import type { Problem } from '../../errors.ts';
-import type { HeaderText } from '../model-header.ts';
+import type { HeaderText } from '../model/model-header.ts';
 import type { ColumnNode, LineageGraph } from './lineage-graph.ts';
 import { nodeKey, placeOf } from './lineage-graph.ts';
 import type { TracedModel } from './lineage-models.ts';

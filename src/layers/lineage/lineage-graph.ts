@@ -1,5 +1,5 @@
 import { groupBy } from '../../lib/group-by.ts';
-import { lineAndColumn } from '../sql-text.ts';
+import { lineAndColumn } from '../text/sql-text.ts';
 import type { TracedModel } from './lineage-models.ts';
 import type { Influence, Origin } from './origin.ts';
 

@@ -1,11 +1,11 @@
 import { CdcError, type Problem } from '../../errors.ts';
-import type { ModelFile } from '../model-file.ts';
-import { type GraphModel, orderModels } from '../model-graph.ts';
-import { isProblems, judgeModel } from '../model-judge.ts';
-import { aggregateTest } from '../model-set.ts';
-import type { Relation, TypedColumn } from '../relation.ts';
+import type { ModelFile } from '../model/model-file.ts';
+import { type GraphModel, orderModels } from '../model/model-graph.ts';
+import { isProblems, judgeModel } from '../model/model-judge.ts';
+import { aggregateTest } from '../model/model-set.ts';
+import type { Relation, TypedColumn } from '../model/relation.ts';
 import type { SqlEngine } from '../sql-engine.ts';
-import type { ParsedSql } from '../sql-parser.ts';
+import type { ParsedSql } from '../text/sql-parser.ts';
 import { type ModelLineage, traceModel } from './model-lineage.ts';
 
 /** A model with where its columns come from. */

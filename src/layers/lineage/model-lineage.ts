@@ -1,5 +1,5 @@
-import { tableReferences } from '../model-sql.ts';
-import type { ParsedSql, SqlToken } from '../sql-parser.ts';
+import { tableReferences } from '../model/model-sql.ts';
+import type { ParsedSql, SqlToken } from '../text/sql-parser.ts';
 import type { Mention } from './mention-log.ts';
 import { distinctOrigins, type Origin, usedAt } from './origin.ts';
 import type { QueryTrace, TraceOptions } from './query-trace.ts';

@@ -1,4 +1,4 @@
-import type { Span } from '../sql-text.ts';
+import type { Span } from '../text/sql-text.ts';
 
 /**
  * A query as lineage sees it: who is read, what is put out, and which columns stand where. Everything

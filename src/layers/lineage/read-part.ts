@@ -1,4 +1,4 @@
-import type { Span } from '../sql-text.ts';
+import type { Span } from '../text/sql-text.ts';
 import { type Body, bodyOf, expressionOf, functionName, listOf, nameOf } from './library-tree.ts';
 import type { ColumnPart, NameNode, Part, QueryNode, StarPart, WindowNode } from './query-tree.ts';
 

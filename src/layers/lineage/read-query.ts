@@ -1,4 +1,4 @@
-import { codePointOffsets } from '../sql-parser.ts';
+import { codePointOffsets } from '../text/sql-parser.ts';
 import { parseDeep } from './deep-parser.ts';
 import { aliasOf, type Body, bodyOf, expressionOf, listOf, nameOf } from './library-tree.ts';
 import type {

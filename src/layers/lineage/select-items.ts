@@ -1,6 +1,6 @@
-import type { ParsedSql } from '../sql-parser.ts';
-import type { Span } from '../sql-text.ts';
-import { TokenRanges } from '../token-ranges.ts';
+import type { ParsedSql } from '../text/sql-parser.ts';
+import type { Span } from '../text/sql-text.ts';
+import { TokenRanges } from '../text/token-ranges.ts';
 
 /** An item of a SELECT as it is written, and without its alias. */
 export interface ItemText extends Span {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { renderModelTests, renderTestedCase } from '../../../src/cli/presenter/model-test.ts';
 import { createStyle, plainStyle } from '../../../src/cli/presenter/style.ts';
-import type { ModelFailure, TestedCase } from '../../../src/layers/model-test-case.ts';
+import type { ModelFailure, TestedCase } from '../../../src/layers/model-test/model-test-case.ts';
 
 const passed: TestedCase = {
   file: 'layers/tests/a.yaml',

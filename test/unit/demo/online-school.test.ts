@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { schoolTables } from '../../../src/demo/school/school-schema.ts';
-import { layerNames, type ModelFile, readModels } from '../../../src/layers/model-file.ts';
+import { layerNames, type ModelFile, readModels } from '../../../src/layers/model/model-file.ts';
 import { createProject } from '../../../src/template/new-project.ts';
 import { openTempFolder } from '../../support/temp-folder.ts';
 

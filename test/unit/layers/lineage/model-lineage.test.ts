@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { columnsRead } from '../../../../src/layers/lineage/model-lineage.ts';
-import { parseSql } from '../../../../src/layers/sql-parser.ts';
+import { parseSql } from '../../../../src/layers/text/sql-parser.ts';
 import { describeOrigins, lineageCases, traceStatement } from '../../../support/lineage-cases.ts';
 
 describe('where the columns of a statement come from', () => {
