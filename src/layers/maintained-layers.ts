@@ -295,7 +295,7 @@ export class MaintainedLayers implements Layers {
       asked?.reject(error);
       if (asked !== undefined && isRefusal(error)) return;
       if (!(error instanceof CdcError)) throw error;
-      const fields = { component: 'layers', error: error.message };
+      const fields = { component: 'layers', error: loggable(error.message, error.code) };
       this.#setup.logger.warn(
         fields,
         'Work on models beside the refreshes has failed; it is begun again.',
@@ -356,7 +356,8 @@ export class MaintainedLayers implements Layers {
   #logFailures(runs: readonly ModelRun[]): void {
     for (const { report, record } of runs) {
       if (report.strategy !== 'failed') continue;
-      const fields = { component: 'layers', model: record.name, error: record.error };
+      const { name, error = '', errorCode } = record;
+      const fields = { component: 'layers', model: name, error: loggable(error, errorCode) };
       this.#setup.logger.error(fields, 'A model has stopped.');
     }
   }
@@ -374,6 +375,13 @@ function readersOf(
     return isReader;
   });
   return new Set(readers.map(({ model }) => model.name));
+}
+
+/** The message of a broken audit shows rows, and values of rows are never logged. */
+function loggable(message: string, code: string | undefined): string {
+  return code === 'CDC_LAYERS_AUDIT_FAILED'
+    ? 'Rows break an audit; `cdc status` shows them.'
+    : message;
 }
 
 /** Equal for the same texts under the same names. */
