@@ -28,6 +28,8 @@ export interface ModelRecord {
   readonly lastMs: number;
   /** How long its last build in full took. */
   readonly buildMs: number;
+  /** In the last refresh of many keys. */
+  readonly msPerKey?: number;
   /** The build or refresh that made all of its rows; those of later ones have changed since. */
   readonly build: number;
   /** Columns that tell its rows apart, where they are known and all of them can be seen. */

@@ -6,7 +6,8 @@ export const layersOptions = z.strictObject({
     .default('layers')
     .meta({ description: 'Folder with dwd/, dws/ and ads/, relative to the project file.' }),
   rebuildShare: z.number().min(0).max(1).default(0.25).meta({
-    description: 'Above this share of affected keys a model is rebuilt and swapped instead.',
+    description:
+      'Above this share of affected keys a model is rebuilt and swapped instead, until it has been measured what both cost for this model.',
   }),
   rebuildFromKeys: z.number().int().min(1).default(20_000).meta({
     description:

@@ -94,7 +94,7 @@ export class ModelRefresher {
       const isOwn = name === record.name;
       const outcome = await refreshNode(node, {
         ...{ engine, attempt, changes, isSmall, signal, omit },
-        mostKeys: Math.max(options.rebuildFromKeys, options.rebuildShare * rows),
+        mostKeys: mostKeys(record, rows, options),
         deferKeys: isBeside ? Number.POSITIVE_INFINITY : options.deferKeys,
         chunkKeys: options.chunkKeys,
         suspects: suspects?.get(name),
@@ -137,11 +137,26 @@ export class ModelRefresher {
         keysRecomputed: record.keysRecomputed + (strategy === 'deferred' ? 0 : keys),
         rebuilds: record.rebuilds + rebuilds,
         lastMs: ms,
+        ...(strategy === 'rebuild' && { buildMs: ms }),
+        ...(strategy === 'keys' && keys >= measuredFromKeys && { msPerKey: ms / keys }),
         ...(work.isRemade && { build: this.#options.attempt.build }),
       },
       grownNodes: work.grownNodes,
     };
   }
+}
+
+/** Refreshes of fewer keys than this say more about statements than about keys. */
+const measuredFromKeys = 5_000;
+
+/** With more keys than this, computing all rows anew costs less: as measured on this model, before that by the share of its rows. */
+function mostKeys(
+  { buildMs, msPerKey }: ModelRecord,
+  rows: number,
+  { rebuildFromKeys, rebuildShare }: LayersOptions,
+): number {
+  const breakEven = msPerKey === undefined ? rebuildShare * rows : buildMs / msPerKey;
+  return Math.max(rebuildFromKeys, breakEven);
 }
 
 /** A model that was left as it is. */
