@@ -99,7 +99,7 @@ export class LayersRole implements AsyncDisposable {
       isComplete = true;
       stop.abort();
     };
-    const tasks = [this.#refresh(inner), this.#reportStatus(inner)];
+    const tasks = [this.#refresh(inner, isEnough !== undefined), this.#reportStatus(inner)];
     try {
       await Promise.all(tasks);
     } finally {
@@ -129,7 +129,7 @@ export class LayersRole implements AsyncDisposable {
   }
 
   /** Models can only be judged once every table that they may read is there. */
-  async #refresh(signal: AbortSignal): Promise<void> {
+  async #refresh(signal: AbortSignal, isWhole: boolean): Promise<void> {
     const { log } = this.#stages;
     if (log.checkpoint(completeCheckpoint) !== true) {
       this.#logger.info({ component: 'layers' }, 'Waiting for the first snapshot of all tables.');
@@ -139,7 +139,7 @@ export class LayersRole implements AsyncDisposable {
     }
     if (signal.aborted) return;
     this.#settled.resume(log, this.#loader, this.#warehouse.publishedTables());
-    await this.#warehouse.run(signal);
+    await this.#warehouse.run(signal, isWhole);
   }
 
   async #reportStatus(signal: AbortSignal): Promise<void> {

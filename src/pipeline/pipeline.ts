@@ -132,7 +132,7 @@ export class Pipeline implements AsyncDisposable {
     };
     const tasks = [
       this.capture.run(inner),
-      this.#warehouse.run(inner),
+      this.#warehouse.run(inner, isEnough !== undefined),
       this.stages.sinks.run(inner),
       this.probe.run(inner, () => this.cut?.position),
       this.#reportStatus(inner),

@@ -55,6 +55,7 @@ export class Warehouse {
   /** Tables changed since the last published cut. */
   #touched = new Set<TableId>();
   #isFirstRefresh = true;
+  #isWhole = false;
   #refreshedAtMs = 0;
   #refreshMs = 0;
 
@@ -78,8 +79,10 @@ export class Warehouse {
     return new Map([...marks].map(([key, mark]) => [key.slice(settledPrefix.length), mark]));
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  /** `isWhole`: somebody waits for the end, so every cut is for all models, also those that are not due or have much to do. */
+  async run(signal: AbortSignal, isWhole = false): Promise<void> {
     const { logger, onError } = this.#options;
+    this.#isWhole = isWhole;
     await supervise((inner) => this.#runOnce(inner), {
       name: 'warehouse',
       signal,
@@ -153,7 +156,7 @@ export class Warehouse {
   }
 
   /** With `isWhole` every model comes to the cut, also those that are not due or have much to do. */
-  async #refresh(signal: AbortSignal, isWhole = false): Promise<void> {
+  async #refresh(signal: AbortSignal, isWhole = this.#isWhole): Promise<void> {
     const { layers, catalog, settle, loader, log, logger, onPublish } = this.#options;
     const position = loadedPosition(log, loader);
     if (position === undefined) return;

@@ -66,3 +66,24 @@ test('models are changed and rolled back beside a running cdc run, with the flow
   }
   expect((await ended).exitCode).toBe(0);
 }, 300_000);
+
+test('a run until current ends with models of minutes and large changes at the end, too', async () => {
+  await using database = await openTestDatabase();
+  await using folder = await openTempFolder();
+  await createShop(database, 60);
+  const report = shopModels['ads/region_report'] ?? '';
+  const models = { ...shopModels, 'ads/region_report': `-- freshness: 5 min\n${report}` };
+  const project = await CdcProject.create(folder.path, database, {
+    models,
+    source: 'layers:\n  deferKeys: 3\n',
+  });
+  await project.succeed('init');
+  await database.connection.query("UPDATE orders SET amount = amount + 1 WHERE status = 'paid'");
+  await project.succeed('run', '--until-current');
+  await database.connection.query("UPDATE orders SET amount = amount + 1 WHERE status = 'paid'");
+  await project.succeed('run', '--until-current');
+  const verified = JSON.parse(await project.succeed('verify', '--json'));
+  expect(verified.ok).toBe(true);
+  const status = JSON.parse(await project.succeed('status', '--json'));
+  expect(new Set(status.layers.map(({ cut }: { cut: string }) => cut)).size).toBe(1);
+}, 300_000);
