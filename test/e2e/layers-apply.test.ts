@@ -55,7 +55,7 @@ test('models are changed and rolled back beside a running cdc run, with the flow
     const both = `SELECT (SELECT count() FROM dwd.order_wide) AS wide, (SELECT count() FROM ${database.name}.orders) AS orders`;
     const atCut = await finished(project.start('query', '--at-cut', '--json', both));
     expect(atCut.stderr).toMatch(/^as of \S+\.\d{6}:\d+$/m);
-    expect(JSON.parse(atCut.stdout)).toEqual([{ wide: '62', orders: '62' }]);
+    expect(JSON.parse(atCut.stdout)).toEqual([{ wide: 62, orders: 62 }]);
     const refused = await finished(project.start('layers', 'rollback', '9'));
     expect(refused.exitCode).toBe(2);
     expect(refused.stderr).toContain('There are 1, 2, 3: see `cdc layers history`.');
