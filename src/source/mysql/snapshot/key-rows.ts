@@ -129,8 +129,16 @@ class KeyRows {
   }
 }
 
-function keyBytes({ kind }: ColumnType, text: string): Buffer {
+function keyBytes(type: ColumnType, text: string): Buffer {
+  if (type.kind === 'decimal') return Buffer.from(withScale(text, type.scale));
+  const { kind } = type;
   return Buffer.from(text, kind === 'string' || kind === 'binary' ? 'hex' : 'latin1');
+}
+
+/** `1.5` with the two decimal places that the source writes: `1.50`. */
+function withScale(text: string, scale: number): string {
+  const [whole = '', fraction = ''] = text.split('.');
+  return scale === 0 ? whole : `${whole}.${fraction.padEnd(scale, '0')}`;
 }
 
 function emptyField({ type, nullable }: Column): Buffer {
