@@ -104,7 +104,9 @@ WHERE database IN ('_ods', '_layers') AND engine = 'ReplacingMergeTree'`;
   async memoryTables(): Promise<string[]> {
     const sql = "SELECT name FROM system.tables WHERE database = '_layers' AND engine = 'Memory'";
     const rows = await this.engine.rows<{ name: string }>(sql);
-    return rows.map(({ name }) => `_layers.\`${name}\``);
+    // The mark of attempts is made by the first refresh, perhaps the one that is about to be broken off.
+    const names = new Set([...rows.map(({ name }) => name), '#attempt']);
+    return [...names].map((name) => `_layers.\`${name}\``);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -54,7 +54,7 @@ export class InProcessEngine implements SqlEngine, AsyncDisposable {
   /** Empties these tables, as happens to tables in memory when the engine is killed and started again. */
   forget(tables: readonly string[]): void {
     using connection = this.#chdb.connect();
-    for (const table of tables) connection.prepare(`TRUNCATE TABLE ${table}`);
+    for (const table of tables) connection.prepare(`TRUNCATE TABLE IF EXISTS ${table}`);
   }
 
   async command(
