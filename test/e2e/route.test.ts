@@ -133,7 +133,7 @@ describe.each(['mariadb', 'mysql'] as const)('routed tables on %s', (flavour) =>
     const differences = JSON.parse(broken.stdout).tables.map(
       (table: { differences: unknown[] }) => table.differences,
     );
-    expect(differences).toEqual([
+    expect(differences).toMatchObject([
       [],
       [{ key: '["orders_1","1"]', kind: 'different', columns: ['buyer_id'] }],
       [],
