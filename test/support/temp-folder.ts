@@ -10,6 +10,7 @@ export async function openTempFolder(): Promise<AsyncDisposable & { readonly pat
   const path = await mkdtemp(join(tmpdir(), 'strata-test-'));
   return {
     path,
-    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
+    [Symbol.asyncDispose]: () =>
+      rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
 }
