@@ -233,7 +233,8 @@ export class BesideWork {
     });
     for (const { name } of change.removed) built.forget(name);
     for (const record of changed) built.keep(record);
-    if (records.every(({ error }) => error === undefined)) built.use(change.all);
+    const isAll = change.all.length === built.records().size;
+    if (isAll && records.every(({ error }) => error === undefined)) built.use(change.all);
     else await built.reload();
   }
 

@@ -7,6 +7,7 @@ import type { CompiledModel } from '../model/model-compiler.ts';
 import type { ModelFile } from '../model/model-file.ts';
 import { compileModels, type ModelSet } from '../model/model-set.ts';
 import { type OdsCatalog, readOdsCatalog } from '../model/ods-catalog.ts';
+import { readyModels } from '../model/ready-models.ts';
 import { SourceColumns } from '../model/source-columns.ts';
 
 /** The models that are built: their records, and the statements that keep them right. */
@@ -31,9 +32,14 @@ export class BuiltModels {
 
   /**
    * Compiled from the text they were built from; what has become impossible stops with the reason in its
-   * record. `after` is the last cut at which it was possible.
+   * record. `after` is the last cut at which it was possible. Without models over tables that are being read again: those
+   * stand still, and are rebuilt afterwards.
    */
   async active(after?: Version): Promise<readonly CompiledModel[]> {
+    return readyModels(await this.#compiled(after), this.#setup.tables().keys());
+  }
+
+  async #compiled(after: Version | undefined): Promise<readonly CompiledModel[]> {
     if (this.#models !== undefined && (await this.#areTablesAsCompiled(this.#models))) {
       return this.#models;
     }
@@ -88,7 +94,7 @@ export class BuiltModels {
     this.#records = records;
   }
 
-  /** These are the models from now on; their records are kept already. */
+  /** These are all models from now on; their records are kept already. */
   use(models: readonly CompiledModel[]): void {
     this.#models = models;
   }

@@ -1,7 +1,7 @@
-import type { TableId } from '../../change/table-id.ts';
 import { CdcError } from '../../errors.ts';
 import type { ModelRecord } from '../layer-state.ts';
 import type { CompiledModel } from '../model/model-compiler.ts';
+import { readyModels } from '../model/ready-models.ts';
 import { describeChange } from './change-class.ts';
 import type { ChangedModel } from './layer-history.ts';
 import type { PlanInput } from './plan-models.ts';
@@ -21,7 +21,7 @@ export interface ModelChange {
 /** `ready`: only models all of whose tables are there; the others wait for a snapshot to finish. */
 export function planChange(input: PlanInput, which: 'ready' | 'all' = 'ready'): ModelChange {
   const { records, files } = input;
-  const all = which === 'all' ? input.compiled : readyModels(input);
+  const all = which === 'all' ? input.compiled : readyModels(input.compiled, input.tables);
   const names = new Set(files.map(({ name }) => name));
   const isBuilt = ({ model, storage }: CompiledModel) => sourceOf(records, storage, model.name);
   const made = all.filter((compiled) => isBuilt(compiled) === undefined);
@@ -73,15 +73,6 @@ function keptRecord({ model }: CompiledModel, record: ModelRecord): ModelRecord[
     ]),
   );
   return [{ ...record, name, layer, sql, file, nodeRows }];
-}
-
-function readyModels({ compiled, tables }: PlanInput): CompiledModel[] {
-  const ready = new Set<TableId>(tables);
-  return compiled.filter(({ model, reads }) => {
-    const isReady = reads.every((name) => ready.has(name));
-    if (isReady) ready.add(model.name);
-    return isReady;
-  });
 }
 
 /** Throws CDC_LAYERS_INVALID for problems that are the user's to mend; a model that its source has stopped is no such. */
