@@ -275,6 +275,23 @@ describe('refresh', () => {
   });
 });
 
+test('models over a table that is being read again stand still, and are rebuilt when it is there', async () => {
+  await using shop = await openShop();
+  const { world, layers: before } = shop;
+  await before.apply(never);
+  await world.refresh(before);
+  let ready = new Map([...world.schemas()].filter(([table]) => table === 'shop.orders'));
+  const layers = await world.openLayers({ tables: () => ready });
+  await layers.apply(never, { isAsked: false });
+  await world.write('shop.orders', [order(9, 1, 7)]);
+  const { models } = await world.refresh(layers);
+  expect(models).toEqual([]);
+  ready = world.schemas();
+  await layers.rebuild(new Set(['shop.classes']), never);
+  expect(await world.differences(layers)).toEqual([]);
+  expect(layers.status()).toMatchObject([{ rebuilds: 2 }, { rebuilds: 2 }]);
+});
+
 /** The table that a model's rows are in now. */
 function rowsOf({ catalog }: LayersWorld, model: string): string {
   return publishedModels(catalog).find(({ name }) => name === model)?.physical ?? '';
