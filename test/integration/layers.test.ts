@@ -275,6 +275,25 @@ describe('refresh', () => {
   });
 });
 
+test('a join that asks for a value in place of a row that is not there finds it', async () => {
+  await using shop = await openShop({
+    'dwd.wide': `SELECT o.id, c.title FROM shop.orders AS o
+LEFT JOIN shop.classes AS b ON b.id = o.class_id
+INNER JOIN shop.classes AS c ON c.id = ifNull(b.id, 1)`,
+  });
+  const { world } = shop;
+  const layers = await world.openLayers({ options: layersOptions.parse({ smallTableRows: 0 }) });
+  await layers.apply(never);
+  await world.write('shop.orders', [order(9, 99, 1)]);
+  await world.refresh(layers);
+  expect(await world.differences(layers)).toEqual([]);
+  await world.write('shop.classes', [{ id: 1, title: 'physics' }]);
+  await world.refresh(layers);
+  expect(await world.differences(layers)).toEqual([]);
+  const rows = await world.engine.rows('SELECT title FROM dwd.wide WHERE id = 9');
+  expect(rows).toEqual([{ title: 'physics' }]);
+});
+
 test('models over a table that is being read again stand still, and are rebuilt when it is there', async () => {
   await using shop = await openShop();
   const { world, layers: before } = shop;

@@ -17,6 +17,8 @@ interface Equality {
   readonly own: string;
   readonly other: string;
   readonly ownColumn?: string;
+  /** The other side is NULL where its relation has no row, and so equals nothing. */
+  readonly isNullWithout: boolean;
 }
 
 interface Source {
@@ -34,7 +36,16 @@ export function linksOf(
     const earlier = sources.slice(0, index);
     const all = [...usingEqualities(from, earlier), ...onEqualities(bound, from, earlier)];
     const given = new Set(all.flatMap(({ ownColumn }) => ownColumn ?? []));
-    const link = linkOf(all, sources[0]?.alias);
+    // What is made of a row that a LEFT JOIN did not find may be a value all the same: `ifNull(b.x, 2)`.
+    const optional = new Set(
+      relations.flatMap(({ join, alias }) => (join === 'left' ? [alias] : [])),
+    );
+    const isSafe = (parent: string) =>
+      !optional.has(parent) || all.some((each) => each.parent === parent && each.isNullWithout);
+    const link = linkOf(
+      all.filter(({ parent }) => parent === undefined || isSafe(parent)),
+      sources[0]?.alias,
+    );
     return { given, ...(link === undefined ? {} : { link }) };
   });
 }
@@ -47,7 +58,7 @@ function usingEqualities(from: FromRelation, earlier: readonly Source[]): Equali
     if (parent === undefined) return [];
     const own = `${quoteIdentifier(from.alias)}.${quoteIdentifier(name)}`;
     const other = `${quoteIdentifier(parent.alias)}.${quoteIdentifier(name)}`;
-    return [{ parent: parent.alias, own, other, ownColumn: name }];
+    return [{ parent: parent.alias, own, other, ownColumn: name, isNullWithout: true }];
   });
 }
 
@@ -70,7 +81,8 @@ function onEqualities(
       const plain = bound.plainColumn(own)?.name;
       const [parent] = others;
       const isLink = others.size === 1 && parent !== undefined;
-      const texts = { own: bound.text(own), other: bound.text(other) };
+      const isNullWithout = bound.plainColumn(other) !== undefined;
+      const texts = { own: bound.text(own), other: bound.text(other), isNullWithout };
       return [{ ...texts, ...(isLink ? { parent } : {}), ...(plain ? { ownColumn: plain } : {}) }];
     }
     return [];
