@@ -284,6 +284,7 @@ INNER JOIN shop.classes AS c ON c.id = ifNull(b.id, 1)`,
   const { world } = shop;
   const layers = await world.openLayers({ options: layersOptions.parse({ smallTableRows: 0 }) });
   await layers.apply(never);
+  await world.refresh(layers);
   await world.write('shop.orders', [order(9, 99, 1)]);
   await world.refresh(layers);
   expect(await world.differences(layers)).toEqual([]);
