@@ -3,6 +3,7 @@ import PQueue from 'p-queue';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Position } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
+import { withinTime } from '../lib/time-limit.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { ChangeFeed, FeedEntry } from './change-feed.ts';
 import { LoadPlan, loadedPosition, releaseKeys } from './load-plan.ts';
@@ -136,7 +137,7 @@ export class Loader {
       const found = from < until ? await this.#log.read(from, maxBatchBytes) : [];
       return found.filter(({ offset }) => offset < until);
     }
-    await this.#log.waitFor(from, AbortSignal.any([signal, AbortSignal.timeout(idleMs)]));
+    await withinTime(idleMs, signal, (inner) => this.#log.waitFor(from, inner));
     const entries = await this.#log.read(from, maxBatchBytes);
     // Alone a change goes at once; changes that follow one another closely are written together.
     const waitMs = flushMs - (performance.now() - this.#steppedAt);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { comparePositions, type Position } from '../change/position.ts';
+import { withinTime } from '../lib/time-limit.ts';
 import type { LoadStep } from '../load/load-step.ts';
 import type { PausedTable } from '../load/paused-tables.ts';
 import type { ChangeLog } from '../log/change-log.ts';
@@ -68,7 +69,7 @@ export class LocalShares implements WarehouseLoader {
   async #target(from: number, signal: AbortSignal): Promise<number | undefined> {
     const foremost = Math.max(...this.#shares.map((share) => share.offset()));
     if (foremost > from || this.#shares.some((share) => share.isUnfinished())) return foremost;
-    await this.#log.waitFor(from, AbortSignal.any([signal, AbortSignal.timeout(idleMs)]));
+    await withinTime(idleMs, signal, (inner) => this.#log.waitFor(from, inner));
     if (this.#log.end() <= from) return undefined;
     const waitMs = this.#options.flushMs - (performance.now() - this.#steppedAt);
     if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => undefined);

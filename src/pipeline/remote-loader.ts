@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { comparePositions, type Position } from '../change/position.ts';
 import { CdcError } from '../errors.ts';
+import { withinTime } from '../lib/time-limit.ts';
 import type { StateTable, StoredState } from '../load/clickhouse/state-table.ts';
 import { type ScopeOwner, WarehouseCatalog } from '../load/clickhouse/warehouse-catalog.ts';
 import type { LoadStep } from '../load/load-step.ts';
@@ -129,7 +130,7 @@ export class RemoteLoader implements WarehouseLoader, AsyncDisposable {
 
   async #nextTarget(signal: AbortSignal): Promise<number | undefined> {
     const { log } = this.#options;
-    await log.waitFor(this.#offset, AbortSignal.any([signal, AbortSignal.timeout(idleMs)]));
+    await withinTime(idleMs, signal, (inner) => log.waitFor(this.#offset, inner));
     const target = Math.min(log.end(), this.#offset + stepEntries);
     return target > this.#offset && !signal.aborted ? target : undefined;
   }

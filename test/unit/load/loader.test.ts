@@ -1,3 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { MemoryCatalog } from '../../../src/catalog/memory-catalog.ts';
 import type { ChangeBatch } from '../../../src/change/change-batch.ts';
@@ -310,4 +313,18 @@ describe('a table that ODS refuses for good', () => {
     expect(pausedTables(catalog).size).toBe(0);
     expect(loader.offset()).toBe(0);
   });
+});
+
+test('a step with nothing to load ends, also when memory is collected meanwhile', async () => {
+  const { loader } = openLoader();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const collecting = setInterval(collect, 20);
+  try {
+    const { signal } = new AbortController();
+    const ended = loader.step(signal).then(() => 'ended');
+    expect(await Promise.race([ended, delay(5_000, 'waits on')])).toBe('ended');
+  } finally {
+    clearInterval(collecting);
+  }
 });
