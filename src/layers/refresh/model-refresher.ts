@@ -55,6 +55,7 @@ export interface ModelTask {
 /** Refreshes models of one cut, each after those it reads. */
 export class ModelRefresher {
   readonly #options: ModelRefresherOptions;
+  #running = 0;
 
   constructor(options: ModelRefresherOptions) {
     this.#options = options;
@@ -68,12 +69,15 @@ export class ModelRefresher {
     const hasNews = compiled.reads.some((name) => changes.hasChanged(name));
     if (!isSuspect && !hasNews && !this.#isAudited(task)) return idleRun(record);
     const startedAt = performance.now();
+    this.#running += 1;
     try {
       const work = await this.#refreshNodes(task);
       return this.#success(record, work, Math.round(performance.now() - startedAt));
     } catch (error) {
       if (!(error instanceof CdcError) || error.kind === 'transient') throw error;
       return idleRun({ ...record, error: error.message, errorCode: error.code }, 'failed');
+    } finally {
+      this.#running -= 1;
     }
   }
 
@@ -94,6 +98,7 @@ export class ModelRefresher {
       const isOwn = name === record.name;
       const outcome = await refreshNode(node, {
         ...{ engine, attempt, changes, isSmall, signal, omit },
+        isAlone: () => this.#running === 1,
         mostKeys: mostKeys(record, rows, options),
         deferKeys: isBeside ? Number.POSITIVE_INFINITY : options.deferKeys,
         chunkKeys: options.chunkKeys,

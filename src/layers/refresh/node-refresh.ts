@@ -33,6 +33,8 @@ export interface NodeRefreshOptions {
   /** Keys that one statement recomputes, so that its memory is bounded. */
   readonly chunkKeys: number;
   readonly isSmall: Scope['isSmall'];
+  /** No other model is refreshed at this moment. */
+  readonly isAlone: () => boolean;
   readonly signal: AbortSignal;
   /** SELECT of `k1`, `k2`, ...: keys to recompute whatever has changed. */
   readonly suspects?: string | undefined;
@@ -117,7 +119,7 @@ class NodeWork {
 
   /** Writes what differs for these keys into the delta; resolves to its number of rows. */
   async recompute(keys: number): Promise<number> {
-    const { attempt, isSmall, omit, chunkKeys, engine, signal } = this.#options;
+    const { attempt, isSmall, isAlone, omit, chunkKeys, engine, signal } = this.#options;
     const node = this.#node;
     let last = 0;
     if (keys > chunkKeys) {
@@ -131,7 +133,7 @@ class NodeWork {
       const stored = storedRows(node, keySet, omit);
       const computed = node.recompute({ keys: keySet, isSmall });
       const delta = fillDelta(node, { stored, computed, build: attempt.build });
-      changed += await this.#run(delta, settingsFor(Math.min(keys, chunkKeys)));
+      changed += await this.#run(delta, settingsFor(Math.min(keys, chunkKeys), isAlone()));
     }
     return changed;
   }

@@ -2,10 +2,6 @@ import type { StatementOptions } from '../sql-engine.ts';
 
 export type StatementSettings = NonNullable<StatementOptions['settings']>;
 
-const veryFewKeys = 500;
-/** A second thread costs more than it does; the other core is for the next model. */
-const forVeryFewKeys: StatementSettings = { max_threads: 1 };
-
 const fewKeys = 10_000;
 /** For few keys planning costs more than reading. These take out what only pays for large inputs and change no result. */
 const forFewKeys: StatementSettings = {
@@ -37,11 +33,12 @@ const forManyKeys: StatementSettings = {
   min_insert_block_size_bytes: 64 * mebibyte,
 };
 
-/** Settings for a statement that recomputes this many keys. */
-export function settingsFor(keys: number): StatementSettings {
-  return {
-    ...byKeys,
-    ...(keys <= veryFewKeys && forVeryFewKeys),
-    ...(keys <= fewKeys ? forFewKeys : forManyKeys),
-  };
+const veryFewKeys = 100;
+/** A second thread costs more than it does, or takes the place of another model. */
+const oneThread: StatementSettings = { max_threads: 1 };
+
+/** Settings for a statement that recomputes this many keys; `isAlone`: no other model is at work. */
+export function settingsFor(keys: number, isAlone = true): StatementSettings {
+  const isNarrow = keys <= (isAlone ? veryFewKeys : fewKeys);
+  return { ...byKeys, ...(keys <= fewKeys ? forFewKeys : forManyKeys), ...(isNarrow && oneThread) };
 }
