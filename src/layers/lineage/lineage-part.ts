@@ -43,8 +43,8 @@ export function selectEdges(
   const { kind } = table;
   const columns = column === undefined ? table.columns.map((each) => each.name) : [column];
   const start = columns.map((each): ColumnNode => ({ kind, table: table.name, column: each }));
-  const above = up ? collectUp(graph, start, depth) : new Set<LineageEdge>();
-  const below = down ? collectDown(graph, start, depth) : new Set<LineageEdge>();
+  const above = up ? edgesAbove(graph, start, depth) : new Set<LineageEdge>();
+  const below = down ? edgesBelow(graph, start, depth) : new Set<LineageEdge>();
   const edges = graph.edges.filter((edge) => above.has(edge) || below.has(edge));
   const occurring = new Set([tableKey(table), ...edges.flatMap(tableKeysOf)]);
   return {
@@ -54,50 +54,38 @@ export function selectEdges(
   };
 }
 
-function collectUp(
-  graph: LineageGraph,
-  start: readonly ColumnNode[],
-  depth: number,
-): Set<LineageEdge> {
-  const edges = new Set<LineageEdge>();
-  const seen = new Set<string>();
-  let nodes = [...start];
-  for (let step = 0; step < depth && nodes.length > 0; step += 1) {
-    const next: ColumnNode[] = [];
-    const tables = nodes.map(({ kind, table }) => ({ kind, table }));
-    for (const node of [...nodes, ...tables]) {
-      if (seen.has(nodeKey(node))) continue;
-      seen.add(nodeKey(node));
-      for (const edge of graph.up(node)) {
-        edges.add(edge);
-        next.push(edge.from);
-      }
-    }
-    nodes = next;
-  }
-  return edges;
+/** Above a column is also what decides the rows of its table. */
+function edgesAbove(graph: LineageGraph, start: readonly ColumnNode[], depth: number) {
+  const edgesOf = (node: ColumnNode) => {
+    const { kind, table } = node;
+    return [...graph.up(node), ...graph.up({ kind, table })];
+  };
+  return collect(start, depth, edgesOf, ({ from }) => [from]);
 }
 
-function collectDown(
-  graph: LineageGraph,
+function edgesBelow(graph: LineageGraph, start: readonly ColumnNode[], depth: number) {
+  const edgesOf = (node: ColumnNode) => graph.down(node);
+  return collect(start, depth, edgesOf, ({ to: { kind, table, column } }) => {
+    return column === undefined ? [] : [{ kind, table, column }];
+  });
+}
+
+/** The edges of nodes, and of those behind them, for so many steps. */
+function collect(
   start: readonly ColumnNode[],
   depth: number,
+  edgesOf: (node: ColumnNode) => Iterable<LineageEdge>,
+  behind: (edge: LineageEdge) => readonly ColumnNode[],
 ): Set<LineageEdge> {
   const edges = new Set<LineageEdge>();
   const seen = new Set<string>();
-  let nodes = [...start];
+  let nodes = start;
   for (let step = 0; step < depth && nodes.length > 0; step += 1) {
-    const next: ColumnNode[] = [];
-    for (const node of nodes) {
-      if (seen.has(nodeKey(node))) continue;
-      seen.add(nodeKey(node));
-      for (const edge of graph.down(node)) {
-        edges.add(edge);
-        const { kind, table, column } = edge.to;
-        if (column !== undefined) next.push({ kind, table, column });
-      }
-    }
-    nodes = next;
+    const fresh = nodes.filter((node) => !seen.has(nodeKey(node)));
+    for (const node of fresh) seen.add(nodeKey(node));
+    const found = fresh.flatMap((node) => [...edgesOf(node)]);
+    for (const edge of found) edges.add(edge);
+    nodes = found.flatMap(behind);
   }
   return edges;
 }

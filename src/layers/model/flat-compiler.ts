@@ -1,9 +1,10 @@
 import { quoteIdentifier } from '../../engine/sql-quote.ts';
 import { CdcError } from '../../errors.ts';
 import { nodeTables } from '../layer-names.ts';
-import { describeGroups, GroupNode } from '../node/group-node.ts';
+import { groupShape } from '../node/group-shape.ts';
+import { describeGroups, GroupedNode } from '../node/grouped-node.ts';
 import type { MaintainedNode, NodeOptions, Omission } from '../node/maintained-node.ts';
-import { describePartitions, PartitionNode, partitionOf } from '../node/partition-node.ts';
+import { partitionShape } from '../node/partition-shape.ts';
 import { describeRows, RowNode } from '../node/row-node.ts';
 import { describeUnion, UnionNode } from '../node/union-node.ts';
 import { describeWhole, WholeNode } from '../node/whole-node.ts';
@@ -90,21 +91,23 @@ export class FlatCompiler {
       const asksGroups = select.sets.some((set) => asksOfGroups(bound, set.span, calls));
       if (isTailed || asksGroups) return this.#split(splitGroups(bound, isAggregate), target);
       if (!isOfOneModel(bound)) return this.#split(splitRows(bound), target);
-      const options = await this.#nodeOptions(describeGroups(bound), target);
+      const shape = groupShape(bound);
+      const options = await this.#nodeOptions(describeGroups(shape), target);
       const by = select.groupBy.map((group) => plain(bound.expanded(bound.meant(group))));
       const source = this.#sourceOf(bound);
       const what =
         by.length > 0 ? `groups of ${source} by ${by.join(', ')}` : `one row over ${source}`;
-      return this.#add(new GroupNode(bound, options), what);
+      return this.#add(new GroupedNode(shape, options), what);
     }
     if (isTailed || select.qualify) {
       if (!isOfOneModel(bound)) return this.#split(splitRows(bound), target);
-      const options = await this.#nodeOptions(describePartitions(bound), target);
+      const shape = partitionShape(bound);
+      const options = await this.#nodeOptions(describeGroups(shape), target);
       const labels = this.#labels.get(bound.driving.relation.name);
-      const by = partitionOf(bound).map(({ text }) => plain(labels?.get(text) ?? text));
+      const by = shape.groups.map(({ text }) => plain(labels?.get(text) ?? text));
       const together = by.length > 0 ? `in partitions by ${by.join(', ')}` : 'all of them together';
       return this.#add(
-        new PartitionNode(bound, options),
+        new GroupedNode(shape, options),
         `rows of ${this.#sourceOf(bound)}, ${together}`,
       );
     }

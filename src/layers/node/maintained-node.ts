@@ -37,6 +37,15 @@ export interface NodeOptions {
   readonly omit?: Omission;
 }
 
+/** What a node is to its readers; `columns` are those of the SELECT. */
+export function nodeRelation(
+  { name, tables }: NodeOptions,
+  columns: readonly TypedColumn[],
+  key: readonly TypedColumn[],
+): Relation {
+  return { name, kind: 'model', physical: tables.rows, delta: tables.delta, columns, key };
+}
+
 /** The changes of a refresh, as the nodes see them. */
 export interface Changes {
   /**

@@ -21,6 +21,7 @@ import {
   type KeySet,
   type MaintainedNode,
   type NodeOptions,
+  nodeRelation,
   type Omission,
   quoteColumns,
   renderInKeys,
@@ -59,7 +60,8 @@ export class RowNode implements MaintainedNode {
   readonly #places: readonly KeyPlace[];
   readonly #omit: Omission | undefined;
 
-  constructor(bound: BoundSelect, { name, tables, columns, omit }: NodeOptions) {
+  constructor(bound: BoundSelect, options: NodeOptions) {
+    const { columns, tables, omit } = options;
     this.#bound = bound;
     this.#omit = omit;
     this.columns = columns;
@@ -70,14 +72,8 @@ export class RowNode implements MaintainedNode {
     this.#hidden = hidden;
     this.refreshKey = this.#storedKey(bound.driving);
     const multiplying = bound.joined.filter((joined) => !joined.isSingleMatch);
-    this.relation = {
-      name,
-      kind: 'model',
-      physical: tables.rows,
-      delta: tables.delta,
-      columns: columns.slice(0, visible),
-      key: [...this.refreshKey, ...multiplying.flatMap((joined) => this.#storedKey(joined))],
-    };
+    const key = [...this.refreshKey, ...multiplying.flatMap((joined) => this.#storedKey(joined))];
+    this.relation = nodeRelation(options, columns.slice(0, visible), key);
     this.reads = bound.reads;
   }
 

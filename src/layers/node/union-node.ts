@@ -11,6 +11,7 @@ import {
   type Changes,
   type MaintainedNode,
   type NodeOptions,
+  nodeRelation,
   type Omission,
   quoteColumns,
   renderInKeys,
@@ -48,7 +49,8 @@ export class UnionNode implements MaintainedNode {
   readonly #slots: Slots;
   readonly #omit: Omission | undefined;
 
-  constructor({ branches }: UnionDraft, { name, tables, columns, omit }: NodeOptions) {
+  constructor({ branches }: UnionDraft, options: NodeOptions) {
+    const { columns, tables, omit } = options;
     this.#branches = branches;
     this.#slots = keySlots(branches);
     this.#omit = omit;
@@ -56,14 +58,7 @@ export class UnionNode implements MaintainedNode {
     this.tables = tables;
     const visible = columns.length - this.#slots.types.length - 1;
     this.refreshKey = columns.slice(visible);
-    this.relation = {
-      name,
-      kind: 'model',
-      physical: tables.rows,
-      delta: tables.delta,
-      columns: columns.slice(0, visible),
-      key: this.refreshKey,
-    };
+    this.relation = nodeRelation(options, columns.slice(0, visible), this.refreshKey);
     this.reads = [...new Set(branches.map((branch) => branch.name))];
   }
 

@@ -10,7 +10,12 @@ import {
 } from '../model/relation.ts';
 import type { ParsedSql } from '../text/sql-parser.ts';
 import { type Edit, renderSpan } from '../text/sql-text.ts';
-import type { Changes, MaintainedNode, NodeOptions } from './maintained-node.ts';
+import {
+  type Changes,
+  type MaintainedNode,
+  type NodeOptions,
+  nodeRelation,
+} from './maintained-node.ts';
 
 /** Any statement, with the relations it reads. */
 export interface WholeDraft {
@@ -41,21 +46,16 @@ export class WholeNode implements MaintainedNode {
   readonly tables: NodeTables;
   readonly #draft: WholeDraft;
 
-  constructor(draft: WholeDraft, { name, tables, columns }: NodeOptions) {
+  constructor(draft: WholeDraft, options: NodeOptions) {
+    const { columns, tables } = options;
     this.#draft = draft;
     this.columns = columns;
     this.tables = tables;
     const declared = draft.key.flatMap(
       (key) => columns.find((column) => column.name === key) ?? [],
     );
-    this.relation = {
-      name,
-      kind: 'model',
-      physical: tables.rows,
-      delta: tables.delta,
-      columns: columns.slice(0, -2),
-      key: [...declared, ...columns.slice(-2)],
-    };
+    const key = [...declared, ...columns.slice(-2)];
+    this.relation = nodeRelation(options, columns.slice(0, -2), key);
     this.reads = [...new Set(readRelations(draft).map((relation) => relation.name))];
   }
 
