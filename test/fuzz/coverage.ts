@@ -15,11 +15,13 @@ export class Coverage {
   worlds = 0;
   rounds = 0;
   broken = 0;
+  behind = 0;
 
-  add({ rounds, broken, models }: ScenarioResult): void {
+  add({ rounds, broken, behind, models }: ScenarioResult): void {
     this.worlds += 1;
     this.rounds += rounds;
     this.broken += broken;
+    this.behind += behind;
     for (const { model, way, why, rounds: compared } of models) {
       for (const shape of new Set(['all models', ...model.shapes])) {
         const count = { ...this.of(shape) };

@@ -83,7 +83,10 @@ export class FuzzWorld implements AsyncDisposable {
       const list = images.get(change.table) ?? [];
       images.set(isSeparate ? `${change.table} ${last}` : change.table, [...list, image]);
     }
-    this.engine.beforeStatement = (sql) => this.#trace.push(sql);
+    this.engine.beforeStatement = (sql) => {
+      // A job may be at work beside.
+      if (sql.startsWith('INSERT INTO _ods.')) this.#trace.push(sql);
+    };
     for (const [table, list] of images) {
       await this.world.writeImages(table.split(' ')[0] ?? '', list);
     }

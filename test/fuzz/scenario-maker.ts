@@ -30,7 +30,27 @@ export function makeScenario(seed: number, rounds: number): Scenario {
   const fill = changes.fill();
   const options = makeOptions(random);
   const steps = Array.from({ length: rounds }, () => makeStep(random, changes, maker));
-  return { seed, tables, models, refused, options, fill, steps };
+  return besideWork({ seed, tables, models, refused, options, fill, steps });
+}
+
+/** In some worlds models lag behind: their refreshes are left to jobs, or they are of minutes. */
+function besideWork(scenario: Scenario): Scenario {
+  // Draws of its own, so that seeds go on to mean what they meant before.
+  const random = new Random(scenario.seed ^ 0x2545f491);
+  if (!happens(random, 0.3)) return scenario;
+  const options = {
+    ...scenario.options,
+    deferKeys: random.between(1, 4),
+    chunkKeys: random.between(1, 3),
+  };
+  const models = scenario.models.map((model) => {
+    return happens(random, 0.15) ? { ...model, isOfMinutes: true } : model;
+  });
+  const steps = scenario.steps.map((step, index) => {
+    const isLast = index === scenario.steps.length - 1;
+    return { ...step, isWhole: isLast || happens(random, 0.4) };
+  });
+  return { ...scenario, options, models, steps };
 }
 
 function makeOptions(random: Random): ScenarioOptions {
@@ -55,6 +75,7 @@ function makeStep(random: Random, changes: ChangeMaker, models: ModelMaker): Ste
     kills,
     edits,
     editsLast: happens(random, 0.5),
+    isWhole: true,
   };
 }
 

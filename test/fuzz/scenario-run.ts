@@ -27,6 +27,8 @@ export interface ScenarioResult {
   readonly rounds: number;
   /** Refreshes that a kill broke off. */
   readonly broken: number;
+  /** Rounds after which models were behind the others. */
+  readonly behind: number;
   readonly models: readonly ModelOutcome[];
   /** Statements that changed the tables, with notes between them. */
   readonly trace: readonly string[];
@@ -64,8 +66,11 @@ class ScenarioRun {
   readonly #models = new Map<string, FuzzModel>();
   readonly #outcomes = new Map<FuzzModel, ModelOutcome>();
   #layers: Layers | undefined;
+  /** Ends the work of the current process. */
+  #end = new AbortController();
   #round = 0;
   #broken = 0;
+  #behind = 0;
 
   constructor(scenario: Scenario, world: FuzzWorld, { verifyEvery = 1 }: RunOptions) {
     this.#scenario = scenario;
@@ -78,7 +83,8 @@ class ScenarioRun {
     const failure = await this.#untilFailure();
     const models = [...this.#outcomes.values()];
     const { trace } = this.#world;
-    const result = { rounds: this.#round, broken: this.#broken, models, trace };
+    const [broken, behind] = [this.#broken, this.#behind];
+    const result = { rounds: this.#round, broken, behind, models, trace };
     return failure === undefined ? result : { ...result, failure };
   }
 
@@ -99,6 +105,7 @@ class ScenarioRun {
       return this.#failure('error', error instanceof Error ? error.message : String(error));
     } finally {
       this.#world.engine.beforeStatement = undefined;
+      await this.#restart();
     }
   }
 
@@ -113,15 +120,15 @@ class ScenarioRun {
       const failure = await this.#edit(step);
       if (failure !== undefined) return failure;
     }
-    if (step.hasRestart) this.#layers = undefined;
+    if (step.hasRestart) await this.#restart();
     for (const kill of step.kills) {
-      const isBroken = await this.#refreshWithKill(kill);
+      const isBroken = await this.#refreshWithKill(kill, step);
       if (isBroken === false) return undefined;
       this.#broken += 1;
       await this.#world.write(kill.changes, false);
     }
-    this.#world.note('refresh');
-    await this.#world.world.refresh(await this.#current());
+    this.#world.note(step.isWhole ? 'refresh' : 'refresh, jobs go on');
+    await this.#refresh(step);
     return undefined;
   }
 
@@ -183,7 +190,7 @@ class ScenarioRun {
   }
 
   /** False when the refresh was through before it could be broken off. */
-  async #refreshWithKill({ at, who }: Kill): Promise<boolean> {
+  async #refreshWithKill({ at, who }: Kill, step: Step): Promise<boolean> {
     const { engine } = this.#world;
     const memory = who === 'process' ? [] : await this.#world.memoryTables();
     this.#world.note(`refresh, broken off before its writing statement ${at} (${who})`);
@@ -197,16 +204,29 @@ class ScenarioRun {
       throw new CdcError('CDC_ENGINE_UNREACHABLE', 'The fuzzer has killed the engine.');
     };
     try {
-      await this.#world.world.refresh(await this.#current());
+      await this.#refresh(step);
       return false;
     } catch (error) {
       const isExpected = error instanceof CdcError && error.kind === 'transient';
       if (!isExpected) throw error;
-      this.#layers = undefined;
+      engine.beforeStatement = undefined;
+      await this.#restart();
       return true;
     } finally {
       engine.beforeStatement = undefined;
     }
+  }
+
+  async #refresh({ isWhole }: Step): Promise<void> {
+    await this.#world.world.refresh(await this.#current(), this.#end.signal, { isWhole });
+  }
+
+  /** A new process; what the old one still had at work has ended. */
+  async #restart(): Promise<void> {
+    this.#end.abort();
+    this.#end = new AbortController();
+    await this.#layers?.idle();
+    this.#layers = undefined;
   }
 
   async #current(): Promise<Layers> {
@@ -216,13 +236,22 @@ class ScenarioRun {
 
   async #compare(): Promise<Failure | undefined> {
     const layers = await this.#current();
+    const behind = new Set<string>();
     for (const status of layers.status()) {
       if (status.error !== undefined)
         return this.#failure('stopped', `${status.name}: ${status.error}`);
-      this.#note(status);
+      if (status.at === undefined) this.#note(status);
+      else behind.add(status.name);
     }
-    const wrong = await findWrongModels(this.#world.engine, [...this.#models.values()]);
+    if (behind.size > 0) {
+      this.#behind += 1;
+      this.#world.note(`behind: ${[...behind].join(', ')}`);
+    }
+    const current = [...this.#models.values()].filter(({ name }) => !behind.has(name));
+    const wrong = await findWrongModels(this.#world.engine, current);
     const isLast = this.#round === this.#scenario.steps.length;
+    // It says what is wrong at one cut.
+    if (wrong.length === 0 && behind.size > 0) return undefined;
     if (wrong.length === 0 && this.#round % this.#verifyEvery !== 0 && !isLast) return undefined;
     const said = await this.#world.world.differences(layers);
     if (wrong.length > 0) {

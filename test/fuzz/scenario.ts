@@ -22,6 +22,9 @@ export interface ScenarioOptions {
   readonly smallTableRows?: number;
   readonly rebuildShare?: number;
   readonly rebuildFromKeys?: number;
+  /** So few that models are left to jobs beside the refreshes. */
+  readonly deferKeys?: number;
+  readonly chunkKeys?: number;
 }
 
 export interface FuzzModel {
@@ -30,6 +33,8 @@ export interface FuzzModel {
   readonly query: Query;
   /** Columns of the header's key line. */
   readonly key?: readonly string[];
+  /** Only whole refreshes bring it up. */
+  readonly isOfMinutes?: boolean;
   /** What it is made of, for the coverage table. */
   readonly shapes: readonly string[];
 }
@@ -78,9 +83,12 @@ export interface Step {
   /** Applied before the changes, or between the changes and the refresh. */
   readonly edits: readonly ModelEdit[];
   readonly editsLast: boolean;
+  /** The refresh ends with all models at its cut; otherwise jobs go on while the next rounds begin. */
+  readonly isWhole: boolean;
 }
 
-export function modelText({ query, key }: FuzzModel): string {
+export function modelText({ query, key, isOfMinutes }: FuzzModel): string {
   const header = key === undefined ? '' : `-- key: ${key.join(', ')}\n`;
-  return header + renderQuery(query);
+  const lane = isOfMinutes ? '-- freshness: 1 h\n' : '';
+  return header + lane + renderQuery(query);
 }

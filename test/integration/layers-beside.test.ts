@@ -104,6 +104,21 @@ test('a process that ends in the middle of work beside the refreshes leaves noth
   expect(left).toHaveLength(3);
 });
 
+test('a new model over one that is behind comes to the cut with it', async () => {
+  await using shop = await openShop({ deferKeys: 5 });
+  const { world, layers } = shop;
+  await world.write('shop.classes', [{ id: 1, title: 'physics' }]);
+  await world.refresh(layers);
+  await layers.idle();
+  const later = await world.openLayers({ options: layersOptions.parse({ deferKeys: 5 }) });
+  await world.writeModel('ads.titles', 'SELECT title, amount > 0 AS is_sold FROM dws.sums');
+  await later.apply(never);
+  await world.refresh(later, never, { isWhole: true });
+  const titles = await world.engine.rows('SELECT title FROM ads.titles ORDER BY title');
+  expect(titles).toEqual([{ title: 'music' }, { title: 'physics' }]);
+  expect(await world.differences(later)).toEqual([]);
+});
+
 test('a model of minutes waits for its time, and comes to the cut when all must', async () => {
   const slow = { ...models, 'dws.sums': `-- freshness: 5 min\n${sums}` };
   await using shop = await openShop({}, slow);

@@ -155,7 +155,10 @@ export class BesideJob {
       if (built === undefined) return;
       const ms = Math.round(performance.now() - startedAt);
       const record = { ...built, isRead: isRead(name), ms, build };
-      this.#records.set(name, recordOf(compiled, records.get(name), record));
+      this.#records.set(
+        name,
+        this.#placed(compiled, recordOf(compiled, records.get(name), record)),
+      );
       setup.logger.info(
         { component: 'layers', model: name, rows: built.rows, ms },
         'Built a model.',
@@ -213,8 +216,10 @@ export class BesideJob {
     const { runs } = await refreshModels(new ModelRefresher(given), subjects);
     const grown = [...runs.values()].flatMap(({ grownNodes }) => grownNodes);
     const growth = await closeAttempt(engine, attempt, grown, signal);
-    for (const run of runs.values()) {
-      const { at: _, isLeft: __, ...record } = withGrowth(run, growth);
+    for (const { compiled } of subjects) {
+      const run = runs.get(compiled.model.name);
+      if (run === undefined) continue;
+      const record = this.#placed(compiled, withGrowth(run, growth));
       const { name, error } = record;
       const before = this.#options.records.get(name);
       if (error !== undefined && (this.#options.isWhole || before === undefined)) {
@@ -224,6 +229,17 @@ export class BesideJob {
     }
     this.#caughtUp = to;
     this.#lastPass = build;
+  }
+
+  /** A model that reads others which are behind is where the last of them is. */
+  #placed(compiled: CompiledModel, { at: _, isLeft: __, ...record }: ModelRecord): ModelRecord {
+    const read = compiled.reads.flatMap((name) => {
+      return this.#records.get(name) ?? this.#options.records.get(name) ?? [];
+    });
+    const [at] = read
+      .flatMap((input) => input.at ?? [])
+      .sort((left, right) => left.build - right.build);
+    return at === undefined ? record : { ...record, at };
   }
 
   #record(name: string): ModelRecord {
