@@ -76,7 +76,7 @@ export class MaintainedLayers implements Layers {
     else if (history.declined === filesDigest(input)) return;
     const change = await this.#changeOf(input, signal);
     await this.#beside.run(change, { isAsked, signal });
-    this.#tidying.hurry();
+    this.#hasMadeWay();
   }
 
   async startApply(): Promise<void> {
@@ -168,7 +168,7 @@ export class MaintainedLayers implements Layers {
       return readers.has(model.name) && this.#built.record(model.name).fingerprint === fingerprint;
     });
     await this.#beside.rebuild(made, signal);
-    this.#tidying.hurry();
+    this.#hasMadeWay();
   }
 
   async verify(signal: AbortSignal): Promise<LayerDifference[]> {
@@ -281,6 +281,13 @@ export class MaintainedLayers implements Layers {
   #wait(asked: Asked): void {
     if (this.#beside.isBusy) this.#waiting = asked;
     else asked.resolve();
+  }
+
+  /** Tables are made anew, and not those that the job before was asked for. */
+  #hasMadeWay(): void {
+    this.#tidying.hurry();
+    if (this.#waiting !== undefined) this.#asked.unshift(this.#waiting);
+    this.#waiting = undefined;
   }
 
   async #endJob(signal: AbortSignal): Promise<void> {

@@ -165,6 +165,38 @@ test('new versions of models are built beside the old ones, which are kept right
   });
 });
 
+test('what was asked for is built, though its work made way for models over a table that was read again', async () => {
+  await using shop = await openShop();
+  const { world, layers } = shop;
+  await world.writeModel('dws.sums', `${sums} HAVING title != 'maths'`);
+  const asked = layers.startApply();
+  await world.write('shop.orders', [{ id: 100, class_id: 2, amount: 1 }]);
+  await world.refresh(layers);
+  await layers.rebuild(new Set(['shop.orders']), never);
+  await settle(world, layers);
+  await world.refresh(layers, never, { isWhole: true });
+  await asked;
+  const found = await world.engine.rows('SELECT title, amount FROM dws.sums');
+  expect(found).toEqual([{ title: 'music', amount: '201.00' }]);
+  expect(await world.differences(layers)).toEqual([]);
+});
+
+test('a table that comes while models are brought up leaves one work, not two', async () => {
+  await using shop = await openShop({ deferKeys: 5 });
+  const { world, layers } = shop;
+  await world.write('shop.classes', [{ id: 1, title: 'physics' }]);
+  await world.refresh(layers);
+  await world.writeModel('ads.titles', 'SELECT title FROM dws.sums');
+  await layers.apply(never, { isAsked: false });
+  const statements: string[] = [];
+  world.engine.beforeStatement = (sql) => statements.push(sql);
+  await layers.idle();
+  expect(statements, 'of the work that was going on').toEqual([]);
+  world.engine.beforeStatement = undefined;
+  await settle(world, layers);
+  expect(await world.differences(layers)).toEqual([]);
+});
+
 test('a build that fails changes nothing', async () => {
   await using shop = await openShop();
   const { world, layers } = shop;

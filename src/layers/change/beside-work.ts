@@ -93,6 +93,7 @@ export class BesideWork {
 
   /** The same with nothing going on meanwhile: done when it resolves. */
   async run(change: ModelChange, options: BeginOptions): Promise<void> {
+    await this.#makeWay(options.signal);
     await this.begin(change, options);
     await this.done();
     await this.#end((job) => Promise.resolve(job.records()), options.signal);
@@ -101,8 +102,7 @@ export class BesideWork {
   /** Builds models anew whose rows have no usable history, with nothing going on meanwhile. */
   async rebuild(models: readonly CompiledModel[], signal: AbortSignal): Promise<void> {
     const { built } = this.#parts;
-    await this.done();
-    if (this.#running !== undefined) await this.#drop(this.#running.job, signal);
+    await this.#makeWay(signal);
     const isRead = (name: string) => built.record(name).isRead;
     const job = this.#newJob('build', models, { isRead, isWhole: false });
     this.#running = { job, startedAt: performance.now() };
@@ -189,6 +189,12 @@ export class BesideWork {
     }
     if (change !== undefined) await this.#showChange(change, signal);
     return job.names;
+  }
+
+  /** What the job was about is begun anew later. */
+  async #makeWay(signal: AbortSignal): Promise<void> {
+    await this.done();
+    if (this.#running !== undefined) await this.#drop(this.#running.job, signal);
   }
 
   /** What cannot be dropped now is found among the stray tables later. */
