@@ -181,19 +181,26 @@ test('what was asked for is built, though its work made way for models over a ta
   expect(await world.differences(layers)).toEqual([]);
 });
 
-test('a table that comes while models are brought up leaves one work, not two', async () => {
+test('a table that comes while models are brought up waits for that work, and takes its place', async () => {
   await using shop = await openShop({ deferKeys: 5 });
   const { world, layers } = shop;
   await world.write('shop.classes', [{ id: 1, title: 'physics' }]);
+  const statements: string[] = [];
+  world.engine.beforeStatement = (sql) => statements.push(sql);
   await world.refresh(layers);
   await world.writeModel('ads.titles', 'SELECT title FROM dws.sums');
   await layers.apply(never, { isAsked: false });
-  const statements: string[] = [];
-  world.engine.beforeStatement = (sql) => statements.push(sql);
   await layers.idle();
-  expect(statements, 'of the work that was going on').toEqual([]);
   world.engine.beforeStatement = undefined;
+  const [copied = 'none'] = statements.flatMap(
+    (sql) => /(`dwd\.wide@\d+`) CLONE/.exec(sql)?.[1] ?? [],
+  );
+  const built = statements.findIndex((sql) => sql.includes('`ads.titles@'));
+  expect(statements.slice(0, built).join('\n'), 'the work that was going on').toContain(copied);
+  expect(statements.slice(built).filter((sql) => sql.includes(copied))).toEqual([]);
   await settle(world, layers);
+  const titles = await world.engine.rows('SELECT title FROM ads.titles ORDER BY title');
+  expect(titles).toEqual([{ title: 'music' }, { title: 'physics' }]);
   expect(await world.differences(layers)).toEqual([]);
 });
 
