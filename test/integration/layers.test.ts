@@ -83,6 +83,37 @@ describe('plan and apply', () => {
     expect(layers.status().map(({ name }) => name)).toEqual(['dwd.wide']);
   });
 
+  test('settings of the header are those of the tables, also after a rebuild', async () => {
+    const files = { 'dwd.wide': `-- settings: index_granularity = 64\n${wide}`, 'dws.sums': sums };
+    await using shop = await openShop(files);
+    const { world, layers } = shop;
+    await layers.apply(never);
+    const granularity = async () => {
+      const rows = await world.engine.rows<{ name: string; found: string }>(
+        `SELECT name, extract(create_table_query, 'index_granularity = (\\\\d+)') AS found
+         FROM system.tables WHERE database = '_layers' AND match(name, '@\\\\d+$')`,
+      );
+      return Object.fromEntries(rows.map(({ name, found }) => [name.split('@')[0], found]));
+    };
+    expect(await granularity()).toEqual({ 'dwd.wide': '64', 'dws.sums': '256' });
+    const options = layersOptions.parse({ rebuildShare: 0, rebuildFromKeys: 1 });
+    const eager = await world.openLayers({ options });
+    await world.refresh(eager);
+    await world.write('shop.classes', [{ id: 1, title: 'physics' }]);
+    const { models } = await world.refresh(eager);
+    expect(models[0]).toMatchObject({ name: 'dwd.wide', strategy: 'rebuild' });
+    expect(await granularity()).toEqual({ 'dwd.wide': '64', 'dws.sums': '256' });
+    expect(await world.differences(eager)).toEqual([]);
+
+    await world.writeModel('dwd.wide', `-- settings: index_granularity = 128\n${wide}`);
+    const plan = await eager.plan();
+    expect(plan.models[0]).toMatchObject({ change: 'changed', what: 'settings' });
+    await world.writeModel('dwd.wide', `-- settings: index_granulrity = 128\n${wide}`);
+    expect(await problemsOf(eager)).toEqual([
+      'error layers/dwd/wide.sql:1:14 The engine has no setting index_granulrity for its tables. Did you mean index_granularity?',
+    ]);
+  });
+
   test('a reader that comes later makes its input keep a durable delta', async () => {
     await using shop = await openShop({ 'dwd.wide': wide });
     const { world, layers } = shop;

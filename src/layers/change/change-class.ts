@@ -1,6 +1,7 @@
 import type { ModelRecord } from '../layer-state.ts';
 import { modelOf } from '../layer-state.ts';
 import type { CompiledModel } from '../model/model-compiler.ts';
+import type { ModelFile } from '../model/model-file.ts';
 import { isUnsupported, readSelect, type SelectText } from '../text/select-text.ts';
 import { canonicalSql, parseSql } from '../text/sql-parser.ts';
 import { renderSpan, type Span } from '../text/sql-text.ts';
@@ -14,6 +15,7 @@ export function describeChange(before: ModelRecord, { model }: CompiledModel): s
   const [oldSql, newSql] = [parseSql(old.sql), parseSql(model.sql)];
   const parts: string[] = [];
   if ((old.header.key ?? []).join() !== (model.header.key ?? []).join()) parts.push('key');
+  if (settingsOf(old) !== settingsOf(model)) parts.push('settings');
   if (canonicalSql(oldSql) !== canonicalSql(newSql)) {
     const [from, to] = [readSelect(oldSql), readSelect(newSql)];
     if (isUnsupported(from) || isUnsupported(to)) parts.push('query');
@@ -22,6 +24,10 @@ export function describeChange(before: ModelRecord, { model }: CompiledModel): s
   if (parts.length > 0) return parts.join(', ');
   if (before.error !== undefined) return 'it had stopped';
   return 'something it reads';
+}
+
+function settingsOf({ header }: ModelFile): string {
+  return JSON.stringify(header.settings.map(({ name, value }) => [name, value]));
 }
 
 function describeSelects(from: SelectText, to: SelectText): string[] {

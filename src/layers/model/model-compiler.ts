@@ -128,7 +128,10 @@ export class ModelCompiler {
     const known = references.filter(({ name }) => this.#relation(name) !== undefined);
     const reads = [...new Set(known.map(({ name }) => name))].sort();
     const sources = reads.map((name) => [name, this.#sourceFingerprint(name, parsed)]);
-    const parts = [tableFormat, canonicalSql(parsed), model.header.key ?? [], columns, sources];
+    const { key = [], settings } = model.header;
+    const asked = settings.map(({ name, value }) => [name, value]);
+    const parts = [tableFormat, canonicalSql(parsed), key, columns, sources];
+    if (asked.length > 0) parts.push(asked);
     const hash = createHash('sha256').update(JSON.stringify(parts)).digest('hex');
     const fingerprint = hash.slice(0, 32);
     return { reads, fingerprint, storage: this.#options.storageOf(model.name, fingerprint) };

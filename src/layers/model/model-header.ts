@@ -1,4 +1,5 @@
 import { nearestName } from '../../lib/nearest-name.ts';
+import { readSettings, type TableSetting } from './table-settings.ts';
 
 /** What the comment lines at the top of a model file say. */
 export interface ModelHeader {
@@ -13,6 +14,8 @@ export interface ModelHeader {
   readonly freshnessMs?: number;
   /** In the order of the file; what they mean is read by `readAudits`. */
   readonly audits: readonly HeaderText[];
+  /** Of the tables that hold its rows. */
+  readonly settings: readonly TableSetting[];
   /** Codes of lint warnings that are switched off for the file. */
   readonly allowedLint: readonly HeaderText[];
 }
@@ -28,7 +31,15 @@ export interface HeaderProblem {
   readonly message: string;
 }
 
-const headerWords = ['key', 'description', 'owner', 'freshness', 'audit', 'lint'] as const;
+const headerWords = [
+  'key',
+  'description',
+  'owner',
+  'freshness',
+  'audit',
+  'settings',
+  'lint',
+] as const;
 type HeaderWord = (typeof headerWords)[number];
 /** Words that may stand in several lines. */
 const repeatable: readonly HeaderWord[] = ['audit', 'lint'];
@@ -60,12 +71,14 @@ export function readHeader(text: string): { header: ModelHeader; problems: Heade
   const description = first('description')?.text;
   const owner = first('owner')?.text;
   const freshness = first('freshness');
+  const settings = first('settings');
   const header: ModelHeader = {
     ...(key && { key: keyColumns(key, problems), keyOffset: key.offset }),
     ...(description !== undefined && { description }),
     ...(owner !== undefined && { owner }),
     ...(freshness && { freshness: freshness.text, ...freshnessOf(freshness, problems) }),
     audits: lines.get('audit') ?? [],
+    settings: settings === undefined ? [] : readSettings(settings, problems),
     allowedLint: (lines.get('lint') ?? []).flatMap((line) => allowedCodes(line, problems)),
   };
   return { header, problems };

@@ -5,11 +5,12 @@ import { compileAudits } from '../audit/compile-audits.ts';
 import type { Omission } from '../node/maintained-node.ts';
 import type { SqlEngine } from '../sql-engine.ts';
 import { type CompiledModel, ModelCompiler } from './model-compiler.ts';
-import type { ModelFile } from './model-file.ts';
+import { type ModelFile, problemAt } from './model-file.ts';
 import { orderModels } from './model-graph.ts';
 import { judgeModel } from './model-judge.ts';
 import { type OdsCatalog, readOdsCatalog } from './ods-catalog.ts';
 import type { TypedColumn } from './relation.ts';
+import { unknownSettings } from './table-settings.ts';
 
 /** Models that belong together, compiled as far as they are right. */
 export interface ModelSet {
@@ -65,8 +66,13 @@ export async function compileModels(
     const below = upstreamOf(result, compiled);
     const isReadable = (name: string) => ods.relation(name) !== undefined || below.has(name);
     const given = { engine, lookup, tables, isReadable };
-    const { audits, problems: mistakes } = await compileAudits(result, given);
-    if (mistakes.length > 0) failed.set(graph.model.name, mistakes);
+    const { audits, problems: wrongAudits } = await compileAudits(result, given);
+    const { name, file, sql, header } = graph.model;
+    const wrongSettings = (await unknownSettings(header.settings, engine)).map(
+      ({ offset, message }) => problemAt(file, sql, offset, message),
+    );
+    const mistakes = [...wrongSettings, ...wrongAudits];
+    if (mistakes.length > 0) failed.set(name, mistakes);
     else compiled.push({ ...result, audits });
   }
   return { compiled, failed, problems, ods };

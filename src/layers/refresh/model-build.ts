@@ -31,7 +31,7 @@ export async function buildModel(
     const { name } = node.relation;
     const { rows, keys } = node.tables;
     await run(`DROP TABLE IF EXISTS ${rows}`);
-    await run(createRows(node, rows));
+    await run(createRows(node, compiled.model.header.settings));
     await run(fillRows(node, rows, build));
     if (name === compiled.model.name) await assertKeyIsUnique(compiled, rows, options);
     await run(`DROP TABLE IF EXISTS ${keys}`);

@@ -5,7 +5,7 @@ import type { SqlEngine } from '../sql-engine.ts';
 import { quoteNames } from '../text/sql-text.ts';
 import {
   applyDelta,
-  createRows,
+  createShadow,
   fillDelta,
   fillRows,
   partColumn,
@@ -84,7 +84,7 @@ export async function fillShadow(
 ): Promise<void> {
   const { shadow } = node.tables;
   await run(`DROP TABLE IF EXISTS ${shadow}`);
-  await run(createRows(node, shadow));
+  await run(createShadow(node));
   await run(fillRows(node, shadow, attempt.build));
 }
 

@@ -4,6 +4,7 @@ import type { ModelRecord } from '../layer-state.ts';
 import type { CompiledModel } from '../model/model-compiler.ts';
 import { layerNames } from '../model/model-file.ts';
 import { buildColumn, nullIsEqual, signColumn, type TypedColumn } from '../model/relation.ts';
+import type { TableSetting } from '../model/table-settings.ts';
 import {
   type KeySet,
   type MaintainedNode,
@@ -23,22 +24,34 @@ export const partColumn = '_part';
 /** Old changes are dropped by partition. */
 export const buildsPerPartition = 4_096;
 /** Recomputing reads single keys all over a table: with the usual 8192 rows a mark, compressed by 64 KB, each would cost as much. */
-const readingSettings = 'index_granularity = 256, min_compress_block_size = 2048';
+const ownSettings = {
+  allow_nullable_key: '1',
+  index_granularity: '256',
+  min_compress_block_size: '2048',
+};
 
 export const databaseStatements: readonly string[] = [layersDatabase, ...layerNames].map(
   (name) => `CREATE DATABASE IF NOT EXISTS ${name}`,
 );
 
-export function createRows(node: MaintainedNode, table: string): string {
+/** `settings`: of the model's header. */
+export function createRows(node: MaintainedNode, settings: readonly TableSetting[]): string {
+  const asked = Object.fromEntries(settings.map(({ name, value }) => [name, value]));
+  const all = Object.entries({ ...ownSettings, ...asked });
   const own = [
     ...node.columns,
     { name: versionColumn, type: 'UInt64' },
     { name: deletedColumn, type: 'UInt8' },
   ];
   const order = quoteNames(node.relation.key.map(({ name }) => name));
-  return `CREATE TABLE ${table} (${renderColumns(own)})
+  return `CREATE TABLE ${node.tables.rows} (${renderColumns(own)})
 ENGINE = ReplacingMergeTree(${versionColumn}, ${deletedColumn}) ORDER BY ${order === '' ? 'tuple()' : `(${order})`}
-SETTINGS allow_nullable_key = 1, ${readingSettings}`;
+SETTINGS ${all.map(([name, value]) => `${name} = ${value}`).join(', ')}`;
+}
+
+/** Like the rows in everything, also in what has been added to them since. */
+export function createShadow({ tables: { rows, shadow } }: MaintainedNode): string {
+  return `CREATE TABLE ${shadow} AS ${rows}`;
 }
 
 /**
@@ -72,7 +85,7 @@ export function createView({ model, relation }: CompiledModel): string {
 export function modelDdl(compiled: CompiledModel, isRead: boolean): string[] {
   const tables = compiled.nodes.flatMap((node) => {
     return [
-      createRows(node, node.tables.rows),
+      createRows(node, compiled.model.header.settings),
       createDelta(node, isRead || node.relation.name !== compiled.model.name),
       createKeys(node),
     ];

@@ -13,7 +13,7 @@ test('a header is read, the text keeps its offsets', () => {
   const text = '-- one order a row\n-- key: a, b\n-- owner: sales\n\nSELECT a, b FROM x.y;\n';
   const { model: parsed, problems } = model('dwd.wide', text);
   expect(problems).toEqual([]);
-  const nothing = { audits: [], allowedLint: [] };
+  const nothing = { audits: [], settings: [], allowedLint: [] };
   expect(parsed.header).toEqual({ key: ['a', 'b'], keyOffset: 27, owner: 'sales', ...nothing });
   expect(parsed.sql).toBe(text.slice(0, -2));
 });
@@ -43,9 +43,22 @@ test.each([
   ['-- key: a,, b\nSELECT 1', '1:9', 'comma too many'],
   ['-- key: a, b, a\nSELECT 1', '1:9', 'names a twice'],
   ['-- lint: select-star\nSELECT 1', '1:10', '-- lint: allow'],
+  ['-- settings: a = 1, b\nSELECT 1', '1:21', '"b" is no setting'],
+  ["-- settings: a = 'x', a = 2\nSELECT 1", '1:23', 'a is there twice'],
+  ['-- settings: allow_nullable_key = 0\nSELECT 1', '1:14', 'not free'],
 ])('the header of %j has a problem', (sql, place, words) => {
   expect(model('dwd.wide', sql).problems).toMatchObject([
     { where: `layers/dwd/wide.sql:${place}`, message: expect.stringContaining(words) },
+  ]);
+});
+
+test('settings of the tables are literals, with commas between', () => {
+  const text = "-- settings: storage_policy = 'a, b', index_granularity=64\nSELECT a";
+  const { model: parsed, problems } = model('dwd.wide', text);
+  expect(problems).toEqual([]);
+  expect(parsed.header.settings).toEqual([
+    { name: 'storage_policy', value: "'a, b'", offset: 13 },
+    { name: 'index_granularity', value: '64', offset: 38 },
   ]);
 });
 
