@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import PQueue from 'p-queue';
 import { comparePositions, type Position, renderPosition } from '../change/position.ts';
 import type { TableId } from '../change/table-id.ts';
 import { parseTablePatterns } from '../change/table-pattern.ts';
@@ -24,12 +25,20 @@ import { type TableVerification, verifyTable } from './verify-table.ts';
 import type { VerifyWork } from './verify-work.ts';
 import { type Cut, cutKey, settledPrefix } from './warehouse.ts';
 
+/** Verified at once: a table spends most of its time waiting until ODS has passed what was read of it. */
+const parallelTables = 4;
+
 export interface VerifiedTables {
   readonly tables: readonly TableVerification[];
   /** Tables that cannot be compared, and why. */
-  readonly notVerified: readonly { readonly table: TableId; readonly reason: string }[];
+  readonly notVerified: readonly NotVerified[];
   /** Tables that are stopped and so cannot agree. */
   readonly stopped: readonly StoppedTable[];
+}
+
+interface NotVerified {
+  readonly table: TableId;
+  readonly reason: string;
 }
 
 export interface VerifyTablesOptions {
@@ -60,32 +69,48 @@ export async function verifyTables(
   options: VerifyTablesOptions,
 ): Promise<VerifiedTables> {
   const { log, catalog } = work;
-  const { signal, wants, onTable } = options;
+  const { wants, onTable } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
   const router = openRouter(config);
   const schemas = wantedTables(config, work, wants);
-  const tables: TableVerification[] = [];
-  const notVerified: { table: TableId; reason: string }[] = [];
   const epoch = log.checkpoint<Position>(streamCheckpoint)?.epoch ?? 0;
-  await using source = await MysqlTextReader.open(assertComparable(config), epoch);
-  for (const [done, schema] of schemas.entries()) {
+  const mysql = assertComparable(config);
+  // Each adds to what the one before has written.
+  const noting = new PQueue({ concurrency: 1 });
+  const verifyOne = async (schema: TableSchema): Promise<TableVerification | NotVerified> => {
     const { table } = schema;
-    onTable?.(table, done, schemas.length);
     const reason =
       notComparable(router, schema) ?? (await awaitSettled(config, work, schema, signal));
-    if (reason !== undefined) {
-      notVerified.push({ table, reason });
-      continue;
-    }
+    if (reason !== undefined) return { table, reason };
     const cut = catalog.get<Cut>(cutKey);
+    await using source = await MysqlTextReader.open(mysql, epoch);
     const found = await verifyTable(verifierOf(config, work, { source, schema, signal }));
-    tables.push(found);
-    if (cut === undefined || found.moving > 0) continue;
+    if (cut === undefined || found.moving > 0) return found;
     const { rows, differences, unlooked = 0 } = found;
     const keys = differences.map(({ key }) => key);
     const total = differences.length + unlooked;
     const place = { position: renderPosition(cut.position), at: new Date().toISOString() };
-    await noteVerified(catalog, [{ name: table, ...place, rows, differences: total, keys }]);
-  }
+    const outcome = { name: table, ...place, rows, differences: total, keys };
+    await noting.add(() => noteVerified(catalog, [outcome]));
+    return found;
+  };
+  const queue = new PQueue({ concurrency: parallelTables });
+  const verified = await queue
+    .addAll(
+      schemas.map((schema, index) => async () => {
+        onTable?.(schema.table, index, schemas.length);
+        return verifyOne(schema);
+      }),
+    )
+    .catch(async (error: unknown) => {
+      stop.abort();
+      queue.clear();
+      await queue.onIdle();
+      throw error;
+    });
+  const tables = verified.filter((each): each is TableVerification => !('reason' in each));
+  const notVerified = verified.filter((each): each is NotVerified => 'reason' in each);
   const stopped = [...log.checkpoints<StoppedTable>(stoppedPrefix).values()];
   return { tables, notVerified, stopped };
 }

@@ -44,10 +44,13 @@ export function registerVerify(program: Command, context: CommandContext): void 
 
 /** What every verification and repair is given. */
 export function verifyingOptions(context: CommandContext) {
-  const logger = context.logger('warn');
-  const display = new ProgressDisplay({ liveRegion: context.liveRegion, logger });
+  const display = new ProgressDisplay({
+    liveRegion: context.liveRegion,
+    logger: context.logger('info'),
+  });
   return {
-    logger,
+    // The loading that goes on meanwhile has its own log.
+    logger: context.logger('warn'),
     signal: context.signal,
     onProgress: (progress: VerifyProgress) =>
       display.show({
