@@ -16,12 +16,14 @@ export class Coverage {
   rounds = 0;
   broken = 0;
   behind = 0;
+  undone = 0;
 
-  add({ rounds, broken, behind, models }: ScenarioResult): void {
+  add({ rounds, broken, behind, undone, models }: ScenarioResult): void {
     this.worlds += 1;
     this.rounds += rounds;
     this.broken += broken;
     this.behind += behind;
+    this.undone += undone;
     for (const { model, way, why, rounds: compared } of models) {
       for (const shape of new Set(['all models', ...model.shapes])) {
         const count = { ...this.of(shape) };

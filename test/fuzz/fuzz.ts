@@ -46,9 +46,9 @@ process.exitCode = failures > 0 ? 1 : 0;
 
 function progress(): string {
   const seconds = (performance.now() - startedAt) / 1000;
-  const { rounds, worlds, broken, behind } = coverage;
+  const { rounds, worlds, broken, behind, undone } = coverage;
   const speed = (rounds / seconds).toFixed(1);
-  return `${rounds} rounds in ${worlds} worlds, ${broken} refreshes broken off, ${behind} rounds with models behind, ${failures} failures, ${seconds.toFixed(0)} s (${speed} rounds/s)`;
+  return `${rounds} rounds in ${worlds} worlds, ${broken} refreshes broken off, ${behind} rounds with models behind, ${undone} changes rolled back, ${failures} failures, ${seconds.toFixed(0)} s (${speed} rounds/s)`;
 }
 
 async function report(

@@ -30,7 +30,15 @@ export function makeScenario(seed: number, rounds: number): Scenario {
   const fill = changes.fill();
   const options = makeOptions(random);
   const steps = Array.from({ length: rounds }, () => makeStep(random, changes, maker));
-  return besideWork({ seed, tables, models, refused, options, fill, steps });
+  return undoing(besideWork({ seed, tables, models, refused, options, fill, steps }));
+}
+
+function undoing(scenario: Scenario): Scenario {
+  const random = new Random(scenario.seed ^ 0x51ed270b);
+  const steps = scenario.steps.map((step) => {
+    return step.edits.length > 0 ? { ...step, isUndone: happens(random, 0.4) } : step;
+  });
+  return { ...scenario, steps };
 }
 
 /** In some worlds models lag behind: their refreshes are left to jobs, or they are of minutes. */
@@ -75,6 +83,7 @@ function makeStep(random: Random, changes: ChangeMaker, models: ModelMaker): Ste
     kills,
     edits,
     editsLast: happens(random, 0.5),
+    isUndone: false,
     isWhole: true,
   };
 }

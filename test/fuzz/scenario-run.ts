@@ -29,6 +29,8 @@ export interface ScenarioResult {
   readonly broken: number;
   /** Rounds after which models were behind the others. */
   readonly behind: number;
+  /** Changes of models that were rolled back. */
+  readonly undone: number;
   readonly models: readonly ModelOutcome[];
   /** Statements that changed the tables, with notes between them. */
   readonly trace: readonly string[];
@@ -64,6 +66,8 @@ class ScenarioRun {
   readonly #world: FuzzWorld;
   readonly #verifyEvery: number;
   readonly #models = new Map<string, FuzzModel>();
+  /** Before the last edits. */
+  #before: ReadonlyMap<string, FuzzModel> = new Map();
   readonly #outcomes = new Map<FuzzModel, ModelOutcome>();
   #layers: Layers | undefined;
   /** Ends the work of the current process. */
@@ -71,6 +75,7 @@ class ScenarioRun {
   #round = 0;
   #broken = 0;
   #behind = 0;
+  #undone = 0;
 
   constructor(scenario: Scenario, world: FuzzWorld, { verifyEvery = 1 }: RunOptions) {
     this.#scenario = scenario;
@@ -83,8 +88,8 @@ class ScenarioRun {
     const failure = await this.#untilFailure();
     const models = [...this.#outcomes.values()];
     const { trace } = this.#world;
-    const [broken, behind] = [this.#broken, this.#behind];
-    const result = { rounds: this.#round, broken, behind, models, trace };
+    const [broken, behind, undone] = [this.#broken, this.#behind, this.#undone];
+    const result = { rounds: this.#round, broken, behind, undone, models, trace };
     return failure === undefined ? result : { ...result, failure };
   }
 
@@ -97,7 +102,10 @@ class ScenarioRun {
       for (const step of this.#scenario.steps) {
         this.#round += 1;
         this.#world.note(`round ${this.#round}${step.hasRestart ? ', a new process' : ''}`);
-        const wrong = (await this.#step(step)) ?? (await this.#compare());
+        const wrong =
+          (await this.#step(step)) ??
+          (await this.#compare()) ??
+          (step.isUndone ? await this.#undo(step) : undefined);
         if (wrong !== undefined) return wrong;
       }
       return undefined;
@@ -134,12 +142,42 @@ class ScenarioRun {
 
   async #edit({ edits }: Step): Promise<Failure | undefined> {
     if (edits.length === 0) return undefined;
+    this.#before = new Map(this.#models);
     for (const { name, model } of edits) {
       await this.#world.edit(name, model);
       if (model === undefined) this.#models.delete(name);
       else this.#models.set(name, model);
     }
     return this.#apply();
+  }
+
+  /** Rolls the last change back, if the edits of the step made one; the files follow. */
+  async #undo(step: Step): Promise<Failure | undefined> {
+    const layers = await this.#current();
+    const last = layers.history().at(-1);
+    const names = step.edits.map(({ name }) => name);
+    if (last?.kind !== 'apply' || !last.models.some(({ name }) => names.includes(name))) {
+      return undefined;
+    }
+    this.#undone += 1;
+    this.#world.note(`rollback ${last.number}`);
+    let isDone = false;
+    const undone = layers.rollback(last.number).finally(() => {
+      isDone = true;
+    });
+    // It is thrown below.
+    undone.catch(() => undefined);
+    // A job that is going on comes first.
+    while (!isDone) await this.#refresh({ isWhole: true });
+    await undone;
+    for (const { name } of step.edits) {
+      const model = this.#before.get(name);
+      if (model === undefined) this.#models.delete(name);
+      else this.#models.set(name, model);
+      await this.#world.edit(name, model);
+    }
+    await this.#refresh({ isWhole: true });
+    return this.#compare();
   }
 
   async #apply(): Promise<Failure | undefined> {
@@ -217,7 +255,7 @@ class ScenarioRun {
     }
   }
 
-  async #refresh({ isWhole }: Step): Promise<void> {
+  async #refresh({ isWhole }: Pick<Step, 'isWhole'>): Promise<void> {
     await this.#world.world.refresh(await this.#current(), this.#end.signal, { isWhole });
   }
 

@@ -83,6 +83,8 @@ export interface Step {
   /** Applied before the changes, or between the changes and the refresh. */
   readonly edits: readonly ModelEdit[];
   readonly editsLast: boolean;
+  /** They are rolled back after the refresh. */
+  readonly isUndone: boolean;
   /** The refresh ends with all models at its cut; otherwise jobs go on while the next rounds begin. */
   readonly isWhole: boolean;
 }
