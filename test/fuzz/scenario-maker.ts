@@ -33,10 +33,12 @@ export function makeScenario(seed: number, rounds: number): Scenario {
   return undoing(besideWork({ seed, tables, models, refused, options, fill, steps }));
 }
 
+/** Only of the last edits: later ones could read what was rolled back. */
 function undoing(scenario: Scenario): Scenario {
   const random = new Random(scenario.seed ^ 0x51ed270b);
-  const steps = scenario.steps.map((step) => {
-    return step.edits.length > 0 ? { ...step, isUndone: happens(random, 0.4) } : step;
+  const last = scenario.steps.findLastIndex(({ edits }) => edits.length > 0);
+  const steps = scenario.steps.map((step, index) => {
+    return index === last ? { ...step, isUndone: happens(random, 0.6) } : step;
   });
   return { ...scenario, steps };
 }
