@@ -228,7 +228,7 @@ class TimedEngine implements SqlEngine {
   }
 
   get statements(): readonly TimedStatement[] {
-    return this.#statements;
+    return [...this.#statements];
   }
 
   reset(): void {

@@ -81,9 +81,10 @@ function collect(
   const seen = new Set<string>();
   let nodes = start;
   for (let step = 0; step < depth && nodes.length > 0; step += 1) {
-    const fresh = nodes.filter((node) => !seen.has(nodeKey(node)));
-    for (const node of fresh) seen.add(nodeKey(node));
-    const found = fresh.flatMap((node) => [...edgesOf(node)]);
+    const keyed = nodes.map((node) => [nodeKey(node), node] as const);
+    const fresh = new Map(keyed.filter(([key]) => !seen.has(key)));
+    for (const key of fresh.keys()) seen.add(key);
+    const found = [...fresh.values()].flatMap((node) => [...edgesOf(node)]);
     for (const edge of found) edges.add(edge);
     nodes = found.flatMap(behind);
   }
