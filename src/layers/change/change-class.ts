@@ -2,6 +2,7 @@ import type { ModelRecord } from '../layer-state.ts';
 import { modelOf } from '../layer-state.ts';
 import type { CompiledModel } from '../model/model-compiler.ts';
 import type { ModelFile } from '../model/model-file.ts';
+import { settingPairs } from '../model/table-settings.ts';
 import { isUnsupported, readSelect, type SelectText } from '../text/select-text.ts';
 import { canonicalSql, parseSql } from '../text/sql-parser.ts';
 import { renderSpan, type Span } from '../text/sql-text.ts';
@@ -27,7 +28,7 @@ export function describeChange(before: ModelRecord, { model }: CompiledModel): s
 }
 
 function settingsOf({ header }: ModelFile): string {
-  return JSON.stringify(header.settings.map(({ name, value }) => [name, value]));
+  return JSON.stringify(settingPairs(header.settings));
 }
 
 function describeSelects(from: SelectText, to: SelectText): string[] {

@@ -14,6 +14,7 @@ import { bareSets } from './model-sql.ts';
 import type { OdsCatalog } from './ods-catalog.ts';
 import { hiddenPrefix, type Relation, type TypedColumn } from './relation.ts';
 import { SelectCompiler } from './select-compiler.ts';
+import { settingPairs } from './table-settings.ts';
 
 /** Where a model comes from, and what of it is stored where. */
 interface ModelOrigin {
@@ -129,7 +130,7 @@ export class ModelCompiler {
     const reads = [...new Set(known.map(({ name }) => name))].sort();
     const sources = reads.map((name) => [name, this.#sourceFingerprint(name, parsed)]);
     const { key = [], settings } = model.header;
-    const asked = settings.map(({ name, value }) => [name, value]);
+    const asked = settingPairs(settings);
     const parts = [tableFormat, canonicalSql(parsed), key, columns, sources];
     if (asked.length > 0) parts.push(asked);
     const hash = createHash('sha256').update(JSON.stringify(parts)).digest('hex');

@@ -41,6 +41,11 @@ export function readSettings(
   return settings;
 }
 
+/** What two texts have in common when they ask for the same. */
+export function settingPairs(settings: readonly TableSetting[]): [string, string][] {
+  return settings.map(({ name, value }) => [name, value]);
+}
+
 /** Settings that the engine does not know for its tables. */
 export async function unknownSettings(
   settings: readonly TableSetting[],

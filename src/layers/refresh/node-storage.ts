@@ -4,7 +4,7 @@ import type { ModelRecord } from '../layer-state.ts';
 import type { CompiledModel } from '../model/model-compiler.ts';
 import { layerNames } from '../model/model-file.ts';
 import { buildColumn, nullIsEqual, signColumn, type TypedColumn } from '../model/relation.ts';
-import type { TableSetting } from '../model/table-settings.ts';
+import { settingPairs, type TableSetting } from '../model/table-settings.ts';
 import {
   type KeySet,
   type MaintainedNode,
@@ -36,7 +36,7 @@ export const databaseStatements: readonly string[] = [layersDatabase, ...layerNa
 
 /** `settings`: of the model's header. */
 export function createRows(node: MaintainedNode, settings: readonly TableSetting[]): string {
-  const asked = Object.fromEntries(settings.map(({ name, value }) => [name, value]));
+  const asked = Object.fromEntries(settingPairs(settings));
   const all = Object.entries({ ...ownSettings, ...asked });
   const own = [
     ...node.columns,
